@@ -1,0 +1,146 @@
+"""An application folder with its models, ready to answer: the composition root."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from podium.cpus import available_cpus
+from podium.engines.local import LocalEngine
+from podium.errors import Mistake, ModelError, SpecError, UnknownModel
+from podium.options import Options
+from podium.pipeline import Pipeline, load_functions
+from podium.pipeline.decode import Items
+from podium.prediction import Answer, ClassAnswer, ValueAnswer
+from podium.runtimes import Model, Source, load
+from podium.signature import Signature
+from podium.spec import FILE, ModelSpec, Spec, check_labels, parse
+
+VERSION_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Served:
+    """One model that answers."""
+
+    spec: ModelSpec
+    version: str
+    pipeline: Pipeline
+
+    @property
+    def platform(self) -> str:
+        """The model's format."""
+        return self.pipeline.model.platform
+
+
+class App:
+    """An application folder. Models are loaded when they are first asked for, each once.
+
+    `workers` is the number of processes that share this machine's processors.
+
+    Raises:
+        SpecError: podium.toml has mistakes.
+        ModelError: the labels are left out and the default model, which then must name them,
+            cannot be loaded.
+    """
+
+    def __init__(self, folder: Path, workers: int = 1) -> None:
+        self.folder = folder.resolve()
+        parsed = parse(self.folder)
+        self.spec: Spec = parsed.spec
+        self._functions = load_functions(self.folder, self.spec.pipeline)
+        self._threads = max(1, available_cpus() // workers)
+        limits = self.spec.limits
+        slots = min(limits.concurrency, self._threads)
+        self._engine = LocalEngine(slots, limits.queue, limits.timeout)
+        self._specs = {spec.name: spec for spec in self.spec.models}
+        self._served: dict[str, Served] = {}
+        self._locks = {name: threading.Lock() for name in self._specs}
+        self.failures: dict[str, str] = {}
+        self.signature = self._with_labels(Signature.of(parsed))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models' names; the first is the default."""
+        return tuple(self._specs)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every model is loaded and warm."""
+        return len(self._served) == len(self._specs)
+
+    def served(self, name: str | None = None) -> Served:
+        """Return the model `name`, or the default one, loading it if need be.
+
+        Raises:
+            UnknownModel: the application has no such model.
+            ModelError: it cannot be loaded.
+        """
+        name = name or self.names[0]
+        served = self._served.get(name)
+        if served is not None:
+            return served
+        if name not in self._specs:
+            raise UnknownModel(name, self.names)
+        with self._locks[name]:
+            if name not in self._served:
+                self._served[name] = self._load(self._specs[name])
+            return self._served[name]
+
+    def load_all(self) -> Iterator[tuple[str, ModelError | None]]:
+        """Load every model; yield each one's name and what was wrong with it."""
+        for name in self.names:
+            try:
+                self.served(name)
+            except ModelError as err:
+                self.failures[name] = str(err)
+                yield name, err
+            else:
+                yield name, None
+
+    def predict(self, items: Items, options: Options) -> Answer:
+        """Return the answer to one request."""
+        served = self.served(options.model)
+        predictions = served.pipeline.predict(items, options)
+        kind = ClassAnswer if self.signature.kind == "classification" else ValueAnswer
+        return kind(served.spec.name, served.version, predictions)  # type: ignore[arg-type]
+
+    def version(self, name: str) -> str:
+        """Return what names the content of the model's file, loaded or not."""
+        served = self._served.get(name)
+        return served.version if served else _digest(self._path(self._specs[name]))
+
+    def _load(self, spec: ModelSpec) -> Served:
+        try:
+            model = self._load_model(spec)
+            pipeline = Pipeline(self.signature, spec, model, self._engine, self._functions)
+        except ModelError as err:
+            raise type(err)(f"Model {spec.name!r}: {err}") if type(err) is ModelError else err
+        return Served(spec, _digest(self._path(spec)), pipeline)
+
+    def _load_model(self, spec: ModelSpec) -> Model:
+        return load(Source(self._path(spec), self._threads), spec.runtime)
+
+    def _path(self, spec: ModelSpec) -> Path:
+        return self.folder / (spec.file or "")
+
+    def _with_labels(self, signature: Signature) -> Signature:
+        """Return the signature with the default model's own labels where none are written."""
+        if signature.kind == "regression" or signature.labels:
+            return signature
+        labels = self._load_model(self.spec.models[0]).labels
+        wrong = list(check_labels(labels)) if labels else [
+            Mistake("labels", "is missing, and the default model names no classes")
+        ]  # fmt: skip
+        if wrong:
+            mistakes = [Mistake(f"task.{m.key}", m.message) for m in wrong]
+            raise SpecError(self.folder / FILE, mistakes)
+        return replace(signature, labels=labels)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:VERSION_DIGITS]

@@ -1,0 +1,16 @@
+"""Where inference runs: siblings of one shape."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from podium.runtimes import Arrays, Model
+
+
+class Engine(Protocol):
+    """Runs models; the only seam between an application and where its models live."""
+
+    def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Return the model's outputs; raise Overloaded when there is no room."""

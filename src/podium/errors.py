@@ -1,0 +1,153 @@
+"""Every error that Podium raises on purpose.
+
+PodiumError
+├── SpecError                podium.toml, or a file it names, is wrong; all mistakes at once
+├── ModelError               a model cannot be loaded or used
+│   ├── MissingExtra         a package is not installed
+│   └── UntrustedModel       a model file is a program and nobody vouched for it
+├── ServeError               the server cannot be started as asked
+└── RequestError             one request cannot be answered
+    ├── MalformedRequest     400 it cannot be read at all
+    ├── UnknownModel         404
+    ├── RequestTooLarge      413
+    ├── UnsupportedBody      415
+    ├── InvalidInput         422 it was read, and its values are wrong; all mistakes at once
+    └── Overloaded           503 too much at once, or not ready; try again
+
+A message says what is wrong, which value, and the way out. The errors hold facts; the web
+turns them into answers in one place (`podium.web.problem`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+INSTALL = "pip install podium"
+"""The command that installs Podium; every message that names one is made from it."""
+
+
+class PodiumError(Exception):
+    """The root of all errors that Podium raises on purpose."""
+
+
+class Mistake(NamedTuple):
+    """One thing that is wrong in podium.toml: the key and what to do about it."""
+
+    key: str
+    message: str
+
+
+class SpecError(PodiumError):
+    """An application folder is wrong; `mistakes` holds everything found, not only the first."""
+
+    def __init__(self, file: Path, mistakes: Sequence[Mistake]) -> None:
+        self.file = file
+        self.mistakes = tuple(mistakes)
+        lines = (f"  {mistake.key}: {mistake.message}" for mistake in mistakes)
+        super().__init__("\n".join([f"{file}: {_count(len(mistakes), 'mistake')}", *lines]))
+
+
+class ModelError(PodiumError):
+    """A model cannot be loaded or does not fit the application."""
+
+
+class MissingExtra(ModelError):
+    """A package that a model needs is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs the extra {extra!r}: {INSTALL}[{extra}]")
+
+
+class UntrustedModel(ModelError):
+    """A model file is a program, or holds types outside the safe list."""
+
+
+class ServeError(PodiumError):
+    """The server cannot be started as asked."""
+
+
+class FieldError(NamedTuple):
+    """One thing that is wrong in a request: the field it is in and what to do about it."""
+
+    field: str
+    message: str
+
+
+class RequestError(PodiumError):
+    """One request cannot be answered; `status` is the HTTP status that says why."""
+
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "Bad request"
+
+    def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
+        self.errors = tuple(errors)
+        super().__init__(message)
+
+
+class MalformedRequest(RequestError):
+    """The request cannot be read: broken JSON, an empty body, JSON of another shape."""
+
+    title = "Malformed request"
+
+
+class UnknownModel(RequestError):
+    """The request names a model that the application does not have."""
+
+    status = 404
+    title = "Unknown model"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.known = tuple(known)
+        message = f"There is no model {name!r}.{nearest(name, known)} Known: {', '.join(known)}."
+        super().__init__(message, [FieldError("model", message)])
+
+
+class RequestTooLarge(RequestError):
+    """The request is larger than [limits] allows."""
+
+    status = 413
+    title = "Request too large"
+
+
+class UnsupportedBody(RequestError):
+    """The body's content type is not one that this application reads."""
+
+    status = 415
+    title = "Unsupported content type"
+
+
+class InvalidInput(RequestError):
+    """The request was read and its values are wrong; `errors` names every field."""
+
+    status = 422
+    title = "Invalid input"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        shown = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
+        more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+        super().__init__(shown + more, errors)
+
+
+class Overloaded(RequestError):
+    """There is no room for the request now; the client may try again after `retry_after`."""
+
+    status = 503
+    title = "Try again later"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the nearest known name, or an empty string."""
+    close = difflib.get_close_matches(name[:80], list(known), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,99 @@
+"""What a caller may ask of a prediction besides its input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from podium.errors import FieldError, InvalidInput, nearest
+from podium.signature import printable
+from podium.spec import RESERVED
+
+INCLUDES: Final = ("samples",)
+DEFAULT_LEVEL: Final = 0.9
+ALL_UP_TO: Final = 100
+"""With up to this many labels all are returned by default, else the first FEW."""
+FEW: Final = 5
+
+
+class Options(Struct, frozen=True):
+    """One request's wishes; the defaults are those of a request that names none."""
+
+    model: str | None = None
+    seed: int = 0
+    confidence_level: float = DEFAULT_LEVEL
+    top: int | None = None
+    include: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, texts: Mapping[str, str]) -> Options:
+        """Return the options in a query string.
+
+        Raises:
+            InvalidInput: naming every one that is unknown or wrong.
+        """
+        if not texts:
+            return _DEFAULT
+        values: dict[str, object] = {}
+        errors: list[FieldError] = []
+        for name, text in texts.items():
+            try:
+                values[name] = _PARSERS[name](text)
+            except KeyError:
+                hint = nearest(name, RESERVED) or f" Known: {', '.join(RESERVED)}."
+                errors.append(FieldError(printable(name), f"is not a query parameter.{hint}"))
+            except ValueError as err:
+                errors.append(FieldError(name, f"expected {err}; found {printable(text)!r}"))
+        if errors:
+            raise InvalidInput(errors)
+        return cls(**values)  # type: ignore[arg-type]
+
+    def shown(self, labels: int) -> int:
+        """Return how many of `labels` labels an answer names."""
+        return min(self.top or (labels if labels <= ALL_UP_TO else FEW), labels)
+
+
+_DEFAULT: Final = Options()
+
+
+def _whole(text: str, least: int, expected: str) -> int:
+    if not text.strip().isdecimal() or len(text) > 18 or int(text) < least:
+        raise ValueError(expected)
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, "a whole number from 0")
+
+
+def _top(text: str) -> int:
+    return _whole(text, 1, "a whole number from 1")
+
+
+def _level(text: str) -> float:
+    try:
+        level = float(text)
+    except ValueError:
+        level = math.nan
+    if not 0 < level < 1:
+        raise ValueError("a number between 0 and 1, such as 0.9")
+    return level
+
+
+def _include(text: str) -> frozenset[str]:
+    parts = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if not parts <= set(INCLUDES):
+        raise ValueError(f"some of {', '.join(INCLUDES)}, separated by commas")
+    return parts
+
+
+_PARSERS: Final = {
+    "model": str,
+    "seed": _seed,
+    "confidence_level": _level,
+    "top": _top,
+    "include": _include,
+}

@@ -1,0 +1,139 @@
+"""The way of a prediction. The order of its stages stands here and nowhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from podium.engines import Engine
+from podium.errors import Mistake, ModelError, SpecError
+from podium.options import Options
+from podium.pipeline.decode import Items
+from podium.pipeline.postprocess import Scores, custom_scores, find_head, find_value
+from podium.pipeline.preprocess import Encoder, custom_encoder, encoder
+from podium.pipeline.probe import probe_items
+from podium.pipeline.stochastic import Passes
+from podium.pipeline.uncertainty import class_predictions, value_predictions
+from podium.prediction import Prediction
+from podium.runtimes import Arrays, Model
+from podium.signature import Signature
+from podium.spec import FILE, Code, ModelSpec
+
+__all__ = ["Pipeline", "load_functions"]
+
+Function = Callable[[Any], Any]
+
+
+class Pipeline:
+    """One model with all that stands before and after it.
+
+    Making one runs a probe batch through the model, which finds out what its outputs mean and
+    warms it up.
+
+    Raises:
+        ModelError: the model does not fit the signature.
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        spec: ModelSpec,
+        model: Model,
+        engine: Engine,
+        functions: dict[str, Function],
+    ) -> None:
+        self.signature = signature
+        self.model = model
+        self.engine = engine
+        self.passes = Passes(model, spec.noise, spec.samples or 0) if spec.noise else None
+        self._encode = self._make_encoder(spec.noise, functions.get("preprocess"))
+        self._postprocess = self._make_postprocess(functions.get("postprocess"))
+
+    def predict(self, items: Items, options: Options) -> list[Prediction]:
+        """Return a prediction for each item: the stages after decoding, in their order."""
+        inputs = self._encode(items)
+        outputs = self._infer(inputs, options.seed)
+        scores = self._postprocess(outputs)
+        return self._answer(items, scores, options)
+
+    def _infer(self, inputs: Arrays, seed: int) -> Arrays:
+        if self.passes is None:
+            return self.engine.infer(self.model, inputs)
+        return self.passes.run(lambda feed: self.engine.infer(self.model, feed), inputs, seed)
+
+    def _answer(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:
+        signature = self.signature
+        ranged = any(feature.range for feature in signature.features)
+        cautions = [signature.cautions(item) if ranged else [] for item in items]  # type: ignore[arg-type]
+        if signature.kind == "regression":
+            return list(value_predictions(scores, signature.unit, options, cautions))
+        return list(class_predictions(scores, signature.labels, options, cautions))
+
+    def _make_encoder(self, noise: str | None, preprocess: Function | None) -> Encoder:
+        if preprocess is not None:
+            return custom_encoder(preprocess, self.signature, self.model, noise)
+        return encoder(self.signature, self.model, noise)
+
+    def _make_postprocess(self, postprocess: Function | None) -> Callable[[Arrays], Scores]:
+        probe = self._probe()
+        labels = self.signature.labels
+        if postprocess is not None:
+            classes = len(labels) if self.signature.kind == "classification" else None
+            return lambda outputs: custom_scores(postprocess, outputs, classes)
+        passes = self.passes.samples if self.passes else None
+        if self.signature.kind == "regression":
+            head = find_value(probe, passes)
+        else:
+            head = find_head(probe, passes, self.model.labels, labels)
+        return lambda outputs: head.scores(outputs, passes)
+
+    def _probe(self) -> Arrays:
+        try:
+            return self._infer(self._encode(probe_items(self.signature)), seed=0)
+        except ModelError:
+            raise
+        except Exception as err:  # whatever a framework or the maker's code raises
+            raise ModelError(f"The model fails on a probe batch: {err}") from err
+
+
+def load_functions(folder: Path, code: Code) -> dict[str, Function]:
+    """Return the maker's functions by their key in [pipeline].
+
+    Raises:
+        SpecError: naming each that cannot be imported.
+    """
+    functions: dict[str, Function] = {}
+    mistakes: list[Mistake] = []
+    for key in ("preprocess", "postprocess"):
+        name = getattr(code, key)
+        try:
+            if name is not None:
+                functions[key] = _load_function(folder, name)
+        except Exception as err:  # whatever the maker's module raises
+            mistakes.append(Mistake(f"pipeline.{key}", f"{name!r} cannot be imported: {err!r}"))
+    if mistakes:
+        raise SpecError(folder / FILE, mistakes)
+    return functions
+
+
+def _load_function(folder: Path, name: str) -> Function:
+    module_name, _, function = name.partition(":")
+    file = folder.joinpath(*module_name.split(".")).with_suffix(".py")
+    # A name of its own keeps the maker's "features.py" apart from any installed package.
+    spec = util.spec_from_file_location(f"podium_app.{module_name}", file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise ImportError(f"there is no {file}")
+    module = util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    spec.loader.exec_module(module)
+    found = getattr(module, function)
+    if not callable(found):
+        raise TypeError(f"{function!r} is not callable")
+    return found  # type: ignore[no-any-return]

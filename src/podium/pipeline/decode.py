@@ -1,0 +1,187 @@
+"""The bytes of a request become items, checked against the signature.
+
+JSON is decoded straight into typed structs. Only when that fails does a tolerant pass read it
+again, to name every mistake with its field: good requests are fast, bad ones well explained.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from PIL.Image import Image
+
+from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestTooLarge
+from podium.pipeline.image import open_image
+from podium.signature import Row, Signature, merged
+from podium.spec import Feature
+from podium.strict import shown
+
+Items = list[Row] | list[Image]
+"""The inputs of one request: rows of features, or upright RGB images."""
+
+_CELLS: Final[dict[str, Any]] = {"number": float, "integer": int, "boolean": bool}
+
+
+class JsonReader:
+    """Reads the JSON bodies of one application."""
+
+    def __init__(self, signature: Signature, limit: int) -> None:
+        self.signature = signature
+        self.limit = limit
+        self.body_type = body_type(signature)
+        self._decoder = msgspec.json.Decoder(self.body_type)
+
+    def read(self, body: bytes) -> Items:
+        """Return the items of a JSON body.
+
+        Raises:
+            MalformedRequest: it is no JSON, or no {"inputs": [...]}.
+            RequestTooLarge: it has more items than the limit.
+            InvalidInput: naming every value that is wrong, as inputs[i].name.
+        """
+        try:
+            items = self._decoder.decode(body).inputs
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._read_tolerantly(body)
+        self._check_count(items)
+        if self.signature.image is None:
+            return list(map(msgspec.structs.astuple, items))
+        return read_images([item.image for item in items], "inputs[{}].image")
+
+    def _read_tolerantly(self, body: bytes) -> Items:
+        inputs = _inputs(body, self.signature)
+        self._check_count(inputs)
+        if self.signature.image is not None:
+            return read_images([_base64(item) for item in inputs], "inputs[{}].image")
+        rows: list[Row] = []
+        errors: list[FieldError] = []
+        for index, item in enumerate(inputs):
+            try:
+                rows.append(self.signature.row_of(_table(item), f"inputs[{index}]."))
+            except InvalidInput as err:
+                errors += err.errors
+            except TypeError as err:
+                errors.append(FieldError(f"inputs[{index}]", str(err)))
+        if errors:
+            raise merged(errors)
+        return rows
+
+    def _check_count(self, items: Sequence[object]) -> None:
+        if not items:
+            raise InvalidInput([FieldError("inputs", "is empty; expected at least one item")])
+        check_count(len(items), self.limit)
+
+
+def check_count(count: int, limit: int) -> None:
+    """Raise RequestTooLarge when a request has more items than [limits] rows."""
+    if count > limit:
+        message = f"{count} items in one request; the limit is {limit} ([limits] rows)"
+        raise RequestTooLarge(message, [FieldError("inputs", message)])
+
+
+def read_images(bodies: Sequence[bytes | FieldError], where: str) -> list[Image]:
+    """Return the images in `bodies`; `where` names each one's field by its index.
+
+    Raises:
+        InvalidInput: naming every one that cannot be read.
+    """
+    images: list[Image] = []
+    errors: list[FieldError] = []
+    for index, body in enumerate(bodies):
+        field = where.format(index)
+        try:
+            if isinstance(body, FieldError):
+                errors.append(FieldError(field, body.message))
+            else:
+                images.append(open_image(body))
+        except ValueError as err:
+            errors.append(FieldError(field, str(err)))
+    if errors:
+        raise merged(errors)
+    return images
+
+
+def body_type(signature: Signature) -> Any:
+    """Return the struct of a JSON body; its JSON Schema is the API's."""
+    if signature.image is not None:
+        item = msgspec.defstruct("Item", [("image", bytes)], forbid_unknown_fields=True)
+    else:
+        item = _item_type(signature.features)
+    return msgspec.defstruct("Inputs", [("inputs", list[item])], forbid_unknown_fields=True)  # type: ignore[valid-type]
+
+
+def _item_type(features: Sequence[Feature]) -> Any:
+    # Fields are numbered, since a feature's name need not be an identifier.
+    names = [f"f{index}" for index in range(len(features))]
+    fields = [
+        (name, *_field(feature)) for name, feature in zip(names, features, strict=True)
+    ]
+    renamed = dict(zip(names, (feature.name for feature in features), strict=True))
+    return msgspec.defstruct(
+        "Item", fields, rename=renamed, forbid_unknown_fields=True, kw_only=True
+    )
+
+
+def _field(feature: Feature) -> tuple[Any, ...]:
+    kind = Literal[feature.choices] if feature.choices else _CELLS[feature.kind]
+    about = ". ".join(filter(None, [feature.label, feature.help, feature.unit]))
+    extra = {"examples": [feature.example]} if feature.example is not None else {}
+    meta = msgspec.Meta(description=about or feature.name, extra_json_schema=extra)
+    return (Annotated[kind | None, meta], None) if feature.optional else (Annotated[kind, meta],)
+
+
+def _inputs(body: bytes, signature: Signature) -> list[Any]:
+    """Return the list under "inputs" in a JSON body that the fast way refused."""
+    example = '{"inputs": [{"image": "<base64>"}]}' if signature.image else _example(signature)
+    if not body.strip():
+        raise MalformedRequest(f"The body is empty. Send JSON such as {example}")
+    try:
+        # The standard library also reads NaN and Infinity, so that their field can be named.
+        document = json.loads(body)
+    except RecursionError as err:
+        raise MalformedRequest("The body is nested too deeply to be read") from err
+    except ValueError as err:
+        raise MalformedRequest(f"The body is not JSON: {err}. Send {example}") from err
+    if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
+        found = f"expected {example}; found {_kind(document)}"
+        raise MalformedRequest(f"The JSON has another shape: {found}", [FieldError("inputs", found)])
+    others = [name for name in document if name != "inputs"]
+    if others:
+        message = 'stands beside "inputs"; options go into the query string'
+        raise MalformedRequest("The JSON has another shape", [FieldError(n, message) for n in others])
+    return document["inputs"]  # type: ignore[no-any-return]
+
+
+def _example(signature: Signature) -> str:
+    first = signature.names[0]
+    return f'{{"inputs": [{{"{first}": ...}}]}}'
+
+
+def _kind(document: object) -> str:
+    if isinstance(document, dict):
+        kind = type(document["inputs"]).__name__ if "inputs" in document else "no inputs"
+        return f"an object with {kind}"
+    return shown(document)
+
+
+def _table(item: object) -> dict[str, object]:
+    if not isinstance(item, dict):
+        raise TypeError(f"expected an object of features; found {shown(item)}")
+    return item
+
+
+def _base64(item: object) -> bytes | FieldError:
+    """Return the bytes in {"image": "<base64>"}; a data: URL is taken too."""
+    if not isinstance(item, dict) or set(item) != {"image"} or not isinstance(item["image"], str):
+        return FieldError("image", f'expected {{"image": "<base64>"}}; found {shown(item)}')
+    text = item["image"]
+    try:
+        return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text,
+                                validate=True)  # fmt: skip
+    except (binascii.Error, ValueError) as err:
+        return FieldError("image", f"is not base64: {err}")

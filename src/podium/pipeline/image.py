@@ -1,0 +1,127 @@
+"""The bytes of an image become an upright RGB image, and images become a model's array."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as pil
+from PIL import ImageOps, UnidentifiedImageError
+from PIL.Image import Image, Resampling
+
+from podium.pipeline.ink import light_on_dark, trim
+from podium.spec import Image as ImageSpec
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+MAX_PIXELS: Final = 64_000_000
+"""The largest image that is decoded; its header is enough to refuse a larger one."""
+
+pil.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, as an error and not a warning
+
+_RESAMPLING: Final = {
+    "nearest": Resampling.NEAREST,
+    "bilinear": Resampling.BILINEAR,
+    "bicubic": Resampling.BICUBIC,
+    "lanczos": Resampling.LANCZOS,
+}
+
+
+def open_image(body: bytes) -> Image:
+    """Return the first frame of an image file: upright, 8-bit RGB, over white.
+
+    Raises:
+        ValueError: it is no image of a known format, is damaged, or too large.
+    """
+    if not body:
+        raise ValueError("is empty (0 bytes); expected an image file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata is no reason to refuse a picture
+            image = pil.open(BytesIO(body), formats=FORMATS)
+            _check_size(image)
+            return to_rgb(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as err:
+        raise ValueError(f"is not an image file of a known format: {', '.join(FORMATS)}") from err
+    except (OSError, SyntaxError, EOFError, OverflowError, MemoryError, TypeError) as err:
+        raise ValueError(f"cannot be read as an image; it may be damaged: {err}") from err
+
+
+def to_rgb(image: Image) -> Image:
+    """Return any Pillow image as 8-bit RGB: deep grey scaled down, transparency over white."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _from_deep_grey(image)
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = pil.new("RGBA", image.size, "white")
+        return pil.alpha_composite(ground, image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def prepare(images: Sequence[Image], spec: ImageSpec) -> NDArray[np.float32]:
+    """Return images as the model takes them, shape (batch, C, H, W) or (batch, H, W, C)."""
+    batch = np.stack([_pixels(image, spec) for image in images])
+    values = batch.astype(np.float32) * np.float32(spec.scale)
+    if spec.mean:
+        values -= np.array(spec.mean, np.float32)
+    if spec.std:
+        values /= np.array(spec.std, np.float32)
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2)) if spec.layout == "NCHW" else values
+
+
+def _check_size(image: Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        found = f"has {width} x {height} pixels"
+        raise ValueError(f"{found}; at most {MAX_PIXELS // 10**6} megapixels are read")
+
+
+def _from_deep_grey(image: Image) -> Image:
+    """Scale 16-bit grey to 8 bits; Pillow's own conversion would clip it."""
+    values: NDArray[Any] = np.asarray(image).astype(np.float64)
+    top = 65535.0 if image.mode.startswith("I") else max(1.0, float(np.nanmax(values, initial=0)))
+    scaled = np.nan_to_num(np.clip(values / top, 0, 1)) * 255
+    return pil.fromarray((scaled + 0.5).astype(np.uint8))
+
+
+def _pixels(image: Image, spec: ImageSpec) -> NDArray[np.uint8]:
+    """Return one image resized, shape (H, W, C)."""
+    if spec.colour == "grey":
+        image = _strokes(image.convert("L"), spec)
+    pixels = np.asarray(_resize(image, spec))
+    if spec.colour == "bgr":
+        pixels = pixels[:, :, ::-1]
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
+
+
+def _strokes(image: Image, spec: ImageSpec) -> Image:
+    if spec.polarity == "any":
+        image = pil.fromarray(light_on_dark(np.asarray(image)))
+    return pil.fromarray(trim(np.asarray(image))) if spec.trim else image
+
+
+def _resize(image: Image, spec: ImageSpec) -> Image:
+    height, width = spec.size
+    resampling = _RESAMPLING[spec.interpolation]
+    if spec.resize == "longest":
+        return ImageOps.pad(image, (width, height), resampling)
+    if spec.resize == "shortest":
+        return _crop(_resize_shortest(image, spec, resampling), spec)
+    return image.resize((width, height), resampling)
+
+
+def _resize_shortest(image: Image, spec: ImageSpec, resampling: Resampling) -> Image:
+    """Resize so that the centre crop keeps `spec.crop` of the shorter side."""
+    height, width = spec.size
+    scale = max(int(width / spec.crop) / image.width, int(height / spec.crop) / image.height)
+    size = max(width, int(image.width * scale)), max(height, int(image.height * scale))
+    return image.resize(size, resampling)
+
+
+def _crop(image: Image, spec: ImageSpec) -> Image:
+    height, width = spec.size
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    return image.crop((left, top, left + width, top + height))

@@ -1,0 +1,42 @@
+"""Made-up inputs, to find out what a model's outputs mean and how fast it is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from PIL import Image as pil
+from PIL.Image import Image
+
+from podium.pipeline.decode import Items
+from podium.signature import Cell, Row, Signature
+from podium.spec import Feature
+
+ROWS: Final = 16
+IMAGES: Final = 4
+
+
+def probe_items(signature: Signature) -> Items:
+    """Return items that the signature admits: random, and the same at every call."""
+    rng = np.random.default_rng(0)
+    if signature.image is not None:
+        return [_picture(rng, *signature.image.size) for _ in range(IMAGES)]
+    return [_row(rng, signature) for _ in range(ROWS)]
+
+
+def _picture(rng: np.random.Generator, height: int, width: int) -> Image:
+    return pil.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
+
+
+def _row(rng: np.random.Generator, signature: Signature) -> Row:
+    return tuple(_cell(rng, feature) for feature in signature.features)
+
+
+def _cell(rng: np.random.Generator, feature: Feature) -> Cell:
+    if feature.kind == "category":
+        return str(rng.choice(feature.choices))
+    if feature.kind == "boolean":
+        return bool(rng.integers(2))
+    low, high = feature.range or (-2.0, 2.0)
+    value = float(rng.uniform(low, high))
+    return round(value) if feature.kind == "integer" else value

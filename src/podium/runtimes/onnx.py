@@ -1,0 +1,131 @@
+"""ONNX graphs, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.errors import ModelError
+from podium.runtimes.base import Arrays, Model, Source, TensorSpec
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, NodeArg
+
+_DTYPES: Final = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(double)": np.dtype(np.float64),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(bool)": np.dtype(np.bool_),
+    "tensor(string)": np.dtype(np.object_),
+}
+_ZIPMAP: Final = "seq(map("
+
+
+def load(source: Source) -> Model:
+    """Load an ONNX graph. Its external data, if any, must lie in the graph's own folder."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = source.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Spinning threads take the core from the next request for nothing.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(
+            str(source.file), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as err:  # onnxruntime has no public base class for its errors
+        raise ModelError(f"{source.file.name}: ONNX Runtime cannot load it: {err}") from err
+    return OnnxModel.of(source.file, session)
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """A graph in a session. Outputs of ZipMap become matrices in the order of `labels`."""
+
+    session: InferenceSession
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    labels: tuple[str, ...]
+    batch_size: int | None
+    platform: str = "onnx"
+    task: Literal["classification", "regression"] | None = None
+    features: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, file: Path, session: InferenceSession) -> OnnxModel:
+        """Describe a session's graph."""
+        inputs = tuple(_tensor(file, arg) for arg in session.get_inputs())
+        zipmap = any(arg.type.startswith(_ZIPMAP) for arg in session.get_outputs())
+        # The runtime tells the type of a map's keys but not the keys: one row shows them.
+        labels = _zipmap_labels(session, inputs) if zipmap else ()
+        outputs = tuple(_output(file, arg, len(labels)) for arg in session.get_outputs())
+        sizes = {spec.shape[0] for spec in inputs if spec.shape}
+        fixed = next(iter(sizes)) if len(sizes) == 1 else None
+        return cls(session, inputs, outputs, labels, fixed)
+
+    def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Run the graph; a graph of fixed batch size is run as often as the batch needs."""
+        feed = {spec.name: np.asarray(inputs[spec.name], spec.dtype) for spec in self.inputs}
+        if self.batch_size is None:
+            return self._run(feed)
+        rows = len(next(iter(feed.values())))
+        parts = [
+            self._run_padded({name: array[start : start + self.batch_size]
+                              for name, array in feed.items()})
+            for start in range(0, rows, self.batch_size)
+        ]  # fmt: skip
+        return {spec.name: np.concatenate([part[spec.name] for part in parts])
+                for spec in self.outputs}  # fmt: skip
+
+    def _run_padded(self, feed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        rows = len(next(iter(feed.values())))
+        padding = (self.batch_size or rows) - rows
+        if padding:
+            feed = {name: np.concatenate([array, np.repeat(array[-1:], padding, axis=0)])
+                    for name, array in feed.items()}  # fmt: skip
+        return {name: array[:rows] for name, array in self._run(feed).items()}
+
+    def _run(self, feed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        results = self.session.run(None, feed)
+        return {
+            spec.name: self._matrix(result) if isinstance(result, list) else result
+            for spec, result in zip(self.outputs, results, strict=True)
+        }
+
+    def _matrix(self, maps: list[dict[Any, float]]) -> NDArray[Any]:
+        return np.array([list(row.values()) for row in maps], np.float32)
+
+
+def _tensor(file: Path, arg: NodeArg) -> TensorSpec:
+    if arg.type not in _DTYPES:
+        known = ", ".join(_DTYPES)
+        raise ModelError(f"{file.name}: {arg.name!r} is {arg.type}. Podium takes: {known}")
+    shape = tuple(size if isinstance(size, int) else None for size in arg.shape)
+    return TensorSpec(arg.name, _DTYPES[arg.type], shape)
+
+
+def _output(file: Path, arg: NodeArg, classes: int) -> TensorSpec:
+    if arg.type.startswith(_ZIPMAP):
+        return TensorSpec(arg.name, np.dtype(np.float32), (None, classes))
+    return _tensor(file, arg)
+
+
+def _zipmap_labels(session: InferenceSession, inputs: tuple[TensorSpec, ...]) -> tuple[str, ...]:
+    """Return the keys of the first map that comes out for a row of zeros."""
+    feed = {spec.name: _one_row(spec) for spec in inputs}
+    maps = next(result for result in session.run(None, feed) if isinstance(result, list))
+    return tuple(str(key) for key in maps[0])
+
+
+def _one_row(spec: TensorSpec) -> NDArray[Any]:
+    shape = [size or 1 for size in spec.shape]
+    return np.full(shape, "" if spec.dtype == np.object_ else 0, spec.dtype)

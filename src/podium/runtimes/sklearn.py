@@ -1,0 +1,141 @@
+"""scikit-learn estimators saved by skops: types are audited before anything is made."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.errors import MissingExtra, ModelError, UntrustedModel
+from podium.runtimes.base import Arrays, Model, Source, TensorSpec
+from podium.runtimes.trees import TREE, damaged_trees
+
+_FLOAT = np.dtype(np.float64)
+_OBJECT = np.dtype(np.object_)
+
+
+def load(source: Source) -> Model:
+    """Load a .skops file.
+
+    Raises:
+        MissingExtra: scikit-learn or skops is not installed.
+        UntrustedModel: the file holds types outside skops' safe list.
+        ModelError: it is no estimator, or cannot be read.
+    """
+    try:
+        import skops.io  # noqa: F401  what is missing is said before anything else
+    except ImportError as err:
+        raise MissingExtra(f"{source.file.name} (scikit-learn, skops)", "sklearn") from err
+    # Podium hands over a matrix, whose columns the maker's podium.toml names.
+    warnings.filterwarnings("ignore", "X does not have valid feature names")
+    return _adapt(source.file, _load_audited(source.file))
+
+
+def _load_audited(file: Path) -> Any:
+    import skops.io
+
+    try:
+        untrusted = set(skops.io.get_untrusted_types(file=file)) - {TREE}
+        if not untrusted:
+            estimator = skops.io.load(file, trusted=[TREE])
+    except Exception as err:  # skops passes on whatever a damaged archive causes
+        raise ModelError(f"{file.name}: skops cannot read it: {err!r}") from err
+    if untrusted:
+        raise UntrustedModel(
+            f"{file.name} holds types that could run code: {', '.join(sorted(untrusted))}. "
+            "Save a model of scikit-learn's own classes with skops.io.dump."
+        )
+    if damaged_trees(estimator):
+        raise UntrustedModel(
+            f"{file.name}: {damaged_trees(estimator)} trees lead outside of themselves; the file "
+            "is damaged or forged. Save the model again."
+        )
+    return estimator
+
+
+def _adapt(file: Path, estimator: Any) -> Model:
+    from sklearn.base import is_classifier, is_regressor
+
+    if not hasattr(estimator, "predict") or not (is_classifier(estimator) or is_regressor(estimator)):
+        raise ModelError(f"{file.name}: {type(estimator).__name__} is no classifier or regressor")
+    if getattr(estimator, "n_features_in_", None) is None:
+        raise ModelError(f"{file.name}: the {type(estimator).__name__} is not fitted")
+    return SklearnModel(estimator, "classification" if is_classifier(estimator) else "regression")
+
+
+@dataclass(frozen=True)
+class SklearnModel:
+    """A fitted estimator. A forest answers with the votes of its trees."""
+
+    estimator: Any
+    task: Literal["classification", "regression"]
+    platform: str = "sklearn"
+
+    @cached_property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """One matrix of floats; categories come as their index."""
+        return (TensorSpec("X", _FLOAT, (None, int(self.estimator.n_features_in_))),)
+
+    @cached_property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What `predict` returns, by what the estimator can tell."""
+        return (TensorSpec(self._answer[0], _FLOAT, (None,)),)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The estimator's classes_."""
+        return tuple(map(str, getattr(self.estimator, "classes_", ())))
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """The estimator's feature_names_in_."""
+        return tuple(map(str, getattr(self.estimator, "feature_names_in_", ())))
+
+    def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Return votes (batch, trees, ...), probabilities (batch, classes), label or value."""
+        name, answer = self._answer
+        return {name: np.asarray(answer(inputs["X"]))}
+
+    @cached_property
+    def _answer(self) -> tuple[str, Callable[[Any], Any]]:
+        head, forest = _split(self.estimator)
+        if forest is not None:
+            return "votes", lambda x: _votes(forest, head(x))
+        if self.task == "regression":
+            return "value", self.estimator.predict
+        if hasattr(self.estimator, "predict_proba"):
+            return "probabilities", self.estimator.predict_proba
+        return "label", self.estimator.predict
+
+
+def _split(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
+    """Return an estimator's preprocessing and the forest behind it, or None."""
+    from sklearn.ensemble import (
+        ExtraTreesClassifier,
+        ExtraTreesRegressor,
+        RandomForestClassifier,
+        RandomForestRegressor,
+    )
+    from sklearn.pipeline import Pipeline
+
+    forests = (RandomForestClassifier, RandomForestRegressor,
+               ExtraTreesClassifier, ExtraTreesRegressor)  # fmt: skip
+    if isinstance(estimator, forests):
+        return lambda x: x, estimator
+    if isinstance(estimator, Pipeline) and isinstance(estimator[-1], forests):
+        return estimator[:-1].transform, estimator[-1]
+    return lambda x: x, None
+
+
+def _votes(forest: Any, x: Any) -> NDArray[np.float64]:
+    """Return each tree's answer, shape (batch, trees, classes) or (batch, trees)."""
+    # Trees compare in single precision: converted once, not once a tree.
+    x = np.asarray(x, np.float32)
+    tell = "predict_proba" if hasattr(forest, "predict_proba") else "predict"
+    return np.stack([getattr(tree, tell)(x) for tree in forest.estimators_], axis=1)

@@ -1,0 +1,415 @@
+"""podium.toml as frozen structs; the descriptions below are the text of the reference."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+from podium.errors import Mistake, SpecError
+from podium.strict import Period, Size, Table, read
+
+FILE: Final = "podium.toml"
+RESERVED: Final = ("model", "seed", "confidence_level", "top", "include")
+"""Names of query parameters, which no feature may have."""
+
+Value = str | int | float | bool
+Text = Annotated[str, Meta(min_length=1)]
+
+
+def doc(text: str) -> Meta:
+    """Attach the reference's sentence to a key."""
+    return Meta(description=text)
+
+
+class Task(Table):
+    """[task]: what the models predict."""
+
+    kind: Annotated[Literal["classification", "regression"], doc("What is predicted.")]
+    target: Annotated[str | None, doc("The answer's name; its column in data sets.")] = None
+    labels: Annotated[
+        tuple[Text, ...] | str | None,
+        doc("The classes in the model's order, or a file with one label a line."),
+    ] = None
+    unit: Annotated[str | None, doc("The unit of a regression's value.")] = None
+
+    def check(self) -> Iterator[Mistake]:
+        """Labels belong to a classification, a unit to a regression."""
+        if self.kind == "regression" and self.labels is not None:
+            yield Mistake("labels", 'belongs to kind = "classification"; remove it')
+        if self.kind == "classification" and self.unit is not None:
+            yield Mistake("unit", 'belongs to kind = "regression"; remove it')
+        if isinstance(self.labels, tuple):
+            yield from check_labels(self.labels)
+
+
+class Feature(Table):
+    """[[features]]: one tabular input."""
+
+    name: Annotated[Text, doc("The key in JSON and forms, and the column in data sets.")]
+    label: Annotated[str | None, doc("What the page calls it; the name when left out.")] = None
+    unit: Annotated[str | None, doc("The unit, shown beside the field.")] = None
+    help: Annotated[str | None, doc("One sentence for the visitor.")] = None
+    kind: Annotated[
+        Literal["number", "integer", "category", "boolean"], doc("What values it takes.")
+    ] = "number"
+    choices: Annotated[
+        tuple[Text, ...], doc("The values of a category; a model's matrix gets their index.")
+    ] = ()
+    range: Annotated[
+        tuple[float, float] | None,
+        doc("Least and greatest value in the training data; outside it, a warning."),
+    ] = None
+    optional: Annotated[bool, doc("Whether it may be missing.")] = False
+    example: Annotated[Value | None, doc("A value the form is filled with on request.")] = None
+
+    def check(self) -> Iterator[Mistake]:
+        """A category has choices, a range runs upwards, an example fits."""
+        if self.name in RESERVED:
+            yield Mistake("name", f"{self.name!r} is a query parameter; choose another name")
+        if self.kind == "category" and len(self.choices) < 2:
+            yield Mistake("choices", "a category needs at least two choices")
+        if self.kind != "category" and self.choices:
+            yield Mistake("choices", 'belongs to kind = "category"')
+        for choice in _repeated(self.choices):
+            yield Mistake("choices", f"{choice!r} stands there twice")
+        if self.range is not None and self.kind not in ("number", "integer"):
+            yield Mistake("range", "belongs to a number or an integer")
+        elif self.range is not None and not self.range[0] < self.range[1]:
+            yield Mistake("range", f"expected [least, greatest], found {list(self.range)}")
+
+
+class Image(Table):
+    """[image]: image input, prepared as it was when the model was trained."""
+
+    size: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=4096)], Annotated[int, Meta(ge=1, le=4096)]],
+        doc("Height and width that the model takes, in pixels."),
+    ]
+    resize: Annotated[
+        Literal["exact", "shortest", "longest"],
+        doc("exact: to size; shortest: the shorter side, then a centre crop; longest: then pad."),
+    ] = "exact"
+    crop: Annotated[
+        Annotated[float, Meta(gt=0, le=1)],
+        doc("With shortest: the part of the shorter side that the crop keeps, such as 0.875."),
+    ] = 1.0
+    interpolation: Annotated[
+        Literal["nearest", "bilinear", "bicubic", "lanczos"], doc("How pixels are resampled.")
+    ] = "bilinear"
+    colour: Annotated[Literal["rgb", "bgr", "grey"], doc("The channels and their order.")] = "rgb"
+    scale: Annotated[float, doc("Multiplies the 8-bit values.")] = 1 / 255
+    mean: Annotated[tuple[float, ...], doc("Then subtracted, one for all or one a channel.")] = ()
+    std: Annotated[
+        tuple[Annotated[float, Meta(gt=0)], ...], doc("Then divides, one for all or one a channel.")
+    ] = ()
+    layout: Annotated[Literal["NCHW", "NHWC"], doc("The order of the model's axes.")] = "NCHW"
+    polarity: Annotated[
+        Literal["as_is", "any"],
+        doc("any: strokes may be darker or lighter than their ground; made light on dark."),
+    ] = "as_is"
+    trim: Annotated[bool, doc("Cut to the strokes and centre them before resizing.")] = False
+    decode: Annotated[
+        Literal["fast", "exact"], doc("fast: a JPEG may be scaled down while it is decoded; exact: never.")
+    ] = "exact"
+    draw: Annotated[bool, doc("Offer an area to draw in on the page.")] = False
+
+    @property
+    def channels(self) -> int:
+        """The number of channels of the model's input."""
+        return 1 if self.colour == "grey" else 3
+
+    def check(self) -> Iterator[Mistake]:
+        """Mean and std are one number, or one a channel; strokes are grey."""
+        for key in ("mean", "std"):
+            if len(getattr(self, key)) not in (0, 1, self.channels):
+                yield Mistake(key, f"expected 1 or {self.channels} numbers for {self.colour!r}")
+        if self.crop < 1 and self.resize != "shortest":
+            yield Mistake("crop", 'belongs to resize = "shortest"')
+        for key, wanted in (("polarity", self.polarity == "any"), ("trim", self.trim)):
+            if wanted and self.colour != "grey":
+                yield Mistake(key, 'needs colour = "grey"')
+
+
+class TextInput(Table):
+    """[text]: text input."""
+
+    max_length: Annotated[Annotated[int, Meta(ge=1)], doc("The most characters.")] = 10_000
+
+
+class Code(Table):
+    """[pipeline]: the maker's own functions, in modules beside podium.toml."""
+
+    preprocess: Annotated[str | None, doc('"module:function" from items to arrays.')] = None
+    postprocess: Annotated[str | None, doc('"module:function" from outputs to scores.')] = None
+
+    def check(self) -> Iterator[Mistake]:
+        """A function is named as module:function."""
+        for key in ("preprocess", "postprocess"):
+            name = getattr(self, key)
+            if name is not None and not all(map(str.isidentifier, name.replace(":", ".").split("."))):
+                yield Mistake(key, f'expected "module:function", found {name!r}')
+            elif name is not None and name.count(":") != 1:
+                yield Mistake(key, f'expected "module:function", found {name!r}')
+
+
+class ModelSpec(Table):
+    """[[models]]: one model to choose from; the first is the default."""
+
+    name: Annotated[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")],
+                    doc("Its name in requests: letters, digits, dots, dashes.")]  # fmt: skip
+    title: Annotated[str | None, doc("What the page calls it.")] = None
+    file: Annotated[Text | None, doc("The model file, inside the folder.")] = None
+    files: Annotated[tuple[Text, ...], doc("Several files: an ensemble, one vote each.")] = ()
+    python: Annotated[str | None, doc('The maker\'s own model, "module:function_or_class".')] = None
+    runtime: Annotated[str | None, doc("Guessed from the file when left out.")] = None
+    factory: Annotated[str | None, doc('"module:function" that builds what weights go in.')] = None
+    samples: Annotated[
+        Annotated[int, Meta(ge=2, le=10_000)] | None, doc("Stochastic passes for one answer.")
+    ] = None
+    noise: Annotated[str | None, doc("The graph's input that takes its noise.")] = None
+    card: Annotated[str | None, doc("A Markdown file that describes the model.")] = None
+    trust: Annotated[str | None, doc("The sha256 of a file that is a program.")] = None
+
+    def check(self) -> Iterator[Mistake]:
+        """A model comes from exactly one place; noise and passes belong together."""
+        given = [key for key in ("file", "files", "python") if getattr(self, key)]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            yield Mistake("file", f"expected one of file, files and python; found {found}")
+        if self.noise is not None and self.samples is None:
+            yield Mistake("samples", "noise needs the number of passes, such as samples = 100")
+        for key in ("files", "python", "factory"):
+            if getattr(self, key):
+                yield Mistake(key, "is reserved and not served by this version; use file")
+        if self.samples is not None and self.noise is None:
+            yield Mistake("noise", "samples needs the name of the input that takes the noise")
+
+
+class Reference(Table):
+    """[[references]]: something worth reading or downloading beside the form."""
+
+    title: Annotated[Text, doc("What the link says.")]
+    file: Annotated[str | None, doc("A file of the folder, offered for download.")] = None
+    url: Annotated[
+        Annotated[str, Meta(pattern="^https?://")] | None, doc("An http or https address.")
+    ] = None
+
+    def check(self) -> Iterator[Mistake]:
+        """A reference has one target."""
+        if (self.file is None) == (self.url is None):
+            yield Mistake("url", "expected either file or url")
+
+
+class Example(Table):
+    """[[examples]]: an input shown on the page, and a self-test of `podium check`."""
+
+    title: Annotated[Text, doc("What the page calls it.")]
+    inputs: Annotated[dict[str, Value] | None, doc("The features' values.")] = None
+    image: Annotated[str | None, doc("An image file of the folder.")] = None
+    text: Annotated[str | None, doc("A text.")] = None
+    expected: Annotated[Value | None, doc("The label or value that must come out.")] = None
+    tolerance: Annotated[
+        Annotated[float, Meta(ge=0)], doc("How far a regression's value may be off.")
+    ] = 0.0
+
+    def check(self) -> Iterator[Mistake]:
+        """An example has one kind of input."""
+        if sum(x is not None for x in (self.inputs, self.image, self.text)) != 1:
+            yield Mistake("inputs", "expected exactly one of inputs, image and text")
+
+
+class Limits(Table):
+    """[limits]: one source for the app, Gunicorn, nginx, the page and the platforms."""
+
+    upload: Annotated[Size, doc("The largest body of one /predict request.")] = Size(20_000_000)
+    dataset: Annotated[Size, doc("The largest /datasets upload.")] = Size(2_000_000_000)
+    rows: Annotated[Annotated[int, Meta(ge=1)], doc("The most items in one request.")] = 10_000
+    timeout: Annotated[Period, doc("How long one request may take.")] = Period(60)
+    concurrency: Annotated[
+        Annotated[int, Meta(ge=1)], doc("Inferences at once in one worker, at most one a core.")
+    ] = 8
+    queue: Annotated[
+        Annotated[int, Meta(ge=0)], doc("Requests of one worker that may wait for an inference.")
+    ] = 64
+
+
+class Server(Table):
+    """[server]: how the application is served."""
+
+    workers: Annotated[
+        Annotated[int, Meta(ge=1)] | None, doc("Web workers; one a core when left out.")
+    ] = None
+    threads: Annotated[Annotated[int, Meta(ge=1)], doc("Threads of one worker.")] = 4
+    engine: Annotated[
+        Literal["local", "gunicorn", "ray"], doc("Where inference runs; this version: local.")
+    ] = "local"
+    base_path: Annotated[
+        Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$")],
+        doc("The path prefix behind a proxy, such as /penguins."),
+    ] = ""
+    hosts: Annotated[tuple[str, ...], doc("The host names it answers to; all when left out.")] = ()
+
+    def check(self) -> Iterator[Mistake]:
+        """Only the local engine is there yet."""
+        if self.engine != "local":
+            yield Mistake("engine", f'{self.engine!r} is not served by this version; use "local"')
+
+
+class History(Table):
+    """[history]: keeping past predictions."""
+
+    on: Annotated[bool, doc("Whether predictions are kept.")] = False
+    keep: Annotated[Period, doc("For how long.")] = Period(30 * 86400)
+
+    def check(self) -> Iterator[Mistake]:
+        """Nothing keeps predictions yet."""
+        if self.on:
+            yield Mistake("on", "this version keeps no history; leave it false")
+
+
+class Theme(Table):
+    """[theme]: the page's look."""
+
+    colour: Annotated[
+        Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$")] | None,
+        doc("The accent colour, such as #1f6f8b."),
+    ] = None
+    logo: Annotated[str | None, doc("An image file of the folder.")] = None
+    font: Annotated[
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ,'-]+$")] | None,
+        doc("A font family of the visitor's machine."),
+    ] = None
+
+
+class Spec(Table):
+    """podium.toml."""
+
+    title: Annotated[Text, doc("The application's title.")]
+    task: Task
+    models: tuple[ModelSpec, ...]
+    summary: Annotated[str, doc("One sentence below the title.")] = ""
+    about: Annotated[str | None, doc("A Markdown file, the page's introduction.")] = None
+    requirements: Annotated[
+        tuple[str, ...], doc("Packages that the maker's own code needs.")
+    ] = ()
+    features: tuple[Feature, ...] = ()
+    image: Image | None = None
+    text: TextInput | None = None
+    pipeline: Code = Code()
+    references: tuple[Reference, ...] = ()
+    examples: tuple[Example, ...] = ()
+    limits: Limits = Limits()
+    server: Server = Server()
+    history: History = History()
+    theme: Theme = Theme()
+    deploy: Annotated[dict[str, dict[str, Any]], doc("Settings of the hosting platforms.")] = {}
+
+    def check(self) -> Iterator[Mistake]:
+        """One kind of input, at least one model, no name twice, examples that fit."""
+        if not self.models:
+            yield Mistake("models", "expected at least one [[models]] table")
+        inputs = [key for key in ("features", "image", "text") if getattr(self, key)]
+        if len(inputs) != 1:
+            found = " and ".join(inputs) or "none"
+            yield Mistake("features", f"expected one of [[features]], [image], [text]; found {found}")
+        if self.text is not None:
+            yield Mistake("text", "text input is reserved and not served by this version")
+        for key in ("features", "models"):
+            for name in _repeated(one.name for one in getattr(self, key)):
+                yield Mistake(key, f"the name {name!r} stands there twice")
+        for index, example in enumerate(self.examples):
+            if example.image is None and self.image is not None:
+                yield Mistake(f"examples[{index}].image", "is missing; expected an image file")
+            if example.inputs is None and self.features:
+                yield Mistake(f"examples[{index}].inputs", "is missing; expected the features")
+
+
+class Parsed(Struct, frozen=True):
+    """A read podium.toml with its labels."""
+
+    spec: Spec
+    labels: tuple[str, ...]
+
+
+def parse(folder: Path) -> Parsed:
+    """Return the application that `folder`/podium.toml describes.
+
+    Raises:
+        SpecError: with every mistake in the file, and every file it names that is not there.
+    """
+    file = folder / FILE
+    spec, mistakes = read(Spec, _load(file))
+    assert spec is not None  # tomllib returns a table
+    mistakes += _check_files(folder, spec)
+    labels, wrong = _labels(folder, spec.task)
+    if mistakes or wrong:
+        raise SpecError(file, [*mistakes, *wrong])
+    return Parsed(spec, labels)
+
+
+def check_labels(labels: Iterable[str]) -> Iterator[Mistake]:
+    """Yield what is wrong with a list of labels."""
+    names = list(labels)
+    if len(names) < 2:
+        yield Mistake("labels", f"expected at least two labels, found {len(names)}")
+    for name in _repeated(names):
+        yield Mistake("labels", f"{name!r} stands there twice; labels must differ")
+
+
+def inside(folder: Path, name: str) -> Path | None:
+    """Return the file `name` in `folder`, or None when it leads outside of it."""
+    path = (folder / PurePosixPath(name)).resolve()
+    return path if path.is_relative_to(folder.resolve()) else None
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError as err:
+        hint = f"is missing; `podium init MODEL --output {file.parent}` makes one"
+        raise SpecError(file, [Mistake(FILE, hint)]) from err
+    except NotADirectoryError as err:
+        raise SpecError(file, [Mistake(FILE, "expected an application folder")]) from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise SpecError(file, [Mistake("TOML", str(err))]) from err
+
+
+def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
+    for key, name in _named_files(spec):
+        path = inside(folder, name)
+        if path is None:
+            yield Mistake(key, f"{name!r} leads outside the application folder")
+        elif not path.exists():
+            yield Mistake(key, f"there is no file {name!r} in {folder}")
+
+
+def _named_files(spec: Spec) -> Iterator[tuple[str, str]]:
+    single = {"about": spec.about, "theme.logo": spec.theme.logo}
+    for index, model in enumerate(spec.models):
+        single |= {f"models[{index}].file": model.file, f"models[{index}].card": model.card}
+    for index, reference in enumerate(spec.references):
+        single[f"references[{index}].file"] = reference.file
+    for index, example in enumerate(spec.examples):
+        single[f"examples[{index}].image"] = example.image
+    yield from ((key, name) for key, name in single.items() if name)
+
+
+def _labels(folder: Path, task: Task | None) -> tuple[tuple[str, ...], list[Mistake]]:
+    """Return the labels, read from their file where a file is named; () when left out."""
+    if task is None or not isinstance(task.labels, str):
+        return (task.labels if task and isinstance(task.labels, tuple) else ()), []
+    path = inside(folder, task.labels)
+    if path is None or not path.is_file():
+        return (), [Mistake("task.labels", f"there is no file {task.labels!r} in {folder}")]
+    labels = tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
+    wrong = [Mistake("task.labels", f"{task.labels}: {m.message}") for m in check_labels(labels)]
+    return labels, wrong
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -1,0 +1,142 @@
+"""A request's body, in any of its forms, becomes items and options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import parse_form_data
+
+from podium.errors import FieldError, InvalidInput, MalformedRequest, UnsupportedBody, nearest
+from podium.options import Options
+from podium.pipeline.decode import Items, JsonReader, check_count, read_images
+from podium.signature import Signature, printable
+from podium.spec import RESERVED, Limits
+from podium.web.http import JSON, media_type, read_body
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MULTIPART: Final = "multipart/form-data"
+URLENCODED: Final = "application/x-www-form-urlencoded"
+
+
+class BodyReader:
+    """Reads the requests of one application."""
+
+    def __init__(self, signature: Signature, limits: Limits) -> None:
+        self.signature = signature
+        self.limits = limits
+        self._json = JsonReader(signature, limits.rows)
+
+    def read(self, environ: WSGIEnvironment) -> tuple[Items, Options]:
+        """Return what a request asks to be predicted.
+
+        Raises:
+            RequestError: of the kind that says what is wrong with the request.
+        """
+        query = _query(environ)
+        kind = media_type(environ)
+        if kind == JSON:
+            return self._json.read(read_body(environ)), Options.parse(query)
+        if kind in (MULTIPART, URLENCODED):
+            form, files = parse_form(environ, self.limits)
+            return self.read_form(form, files, query)
+        if kind.startswith("image/") and self.signature.image is not None:
+            return read_images([read_body(environ)], "image"), Options.parse(query)
+        raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
+
+    def read_form(
+        self, form: MultiDict[str, str], files: MultiDict[str, FileStorage], query: Mapping[str, str]
+    ) -> tuple[Items, Options]:
+        """Return what a form asks to be predicted; options may stand among its fields."""
+        wishes = {name: form[name] for name in RESERVED if name in form}
+        fields = {name: texts for name, texts in form.lists() if name not in RESERVED}
+        items, errors = self._items(fields, files)
+        try:
+            options = Options.parse({**query, **wishes})
+        except InvalidInput as err:
+            errors += err.errors
+        if errors:
+            raise InvalidInput(errors)
+        return items, options
+
+    def _items(
+        self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]
+    ) -> tuple[Items, list[FieldError]]:
+        try:
+            if self.signature.image is not None:
+                return self._images(fields, files), []
+            return [self._row(fields, files)], []
+        except InvalidInput as err:
+            return [], list(err.errors)
+
+    def _row(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Any:
+        errors = [FieldError(name, "is a file; expected a value") for name in files]
+        errors += [FieldError(name, f"is given {len(texts)} times; expected once")
+                   for name, texts in fields.items() if len(texts) > 1]  # fmt: skip
+        if errors:
+            raise InvalidInput(errors)
+        return self.signature.parse_row({name: texts[0] for name, texts in fields.items()})
+
+    def _images(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
+        errors = [FieldError(printable(name), "expected a file: -F image=@photo.jpg")
+                  if name == "image" else _unknown(name)
+                  for name in fields]  # fmt: skip
+        errors += [_unknown(name) for name in files if name != "image"]
+        bodies = [file.stream.read() for file in files.getlist("image")]
+        if not bodies and not errors:
+            errors = [FieldError("image", "is missing; expected a file: -F image=@photo.jpg")]
+        if errors:
+            raise InvalidInput(errors)
+        check_count(len(bodies), self.limits.rows)
+        return read_images(bodies, "image" if len(bodies) == 1 else "image[{}]")
+
+    def _accepted(self) -> str:
+        if self.signature.image is not None:
+            return (
+                "Send the image as multipart (-F image=@photo.jpg), as a raw body with an image/* "
+                'type, or as JSON (-H "Content-Type: application/json").'
+            )
+        return 'Send JSON (-H "Content-Type: application/json") or a form (-F name=value).'
+
+
+def parse_form(
+    environ: WSGIEnvironment, limits: Limits
+) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+    """Return the fields and the files of a form's body, which stay in memory.
+
+    Raises:
+        MalformedRequest: the body is no such form.
+    """
+    parts = limits.rows + len(RESERVED) + 1000
+    try:
+        _, form, files = parse_form_data(
+            environ,
+            stream_factory=lambda *_, **__: BytesIO(),
+            max_form_memory_size=int(limits.upload),
+            max_form_parts=parts,
+            silent=False,
+        )
+    except (ValueError, RequestEntityTooLarge) as err:
+        raise MalformedRequest(f"The form cannot be read: {err}") from err
+    if len(form) == 1 and next(iter(form)).lstrip().startswith("{"):
+        # What curl -d '{...}' sends without a header.
+        raise UnsupportedBody(
+            'The body is JSON but is called a form. Add -H "Content-Type: application/json".'
+        )
+    return form, files
+
+
+def _query(environ: WSGIEnvironment) -> dict[str, str]:
+    text = environ.get("QUERY_STRING", "")
+    return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+
+
+def _unknown(name: str) -> FieldError:
+    hint = nearest(name, ("image", *RESERVED)) or " Expected image."
+    return FieldError(printable(name), f"is not a field of this form.{hint}")

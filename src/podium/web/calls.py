@@ -1,0 +1,42 @@
+"""Ready-made calls of the API: what the docs page and the terminal show."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from podium.signature import Signature
+from podium.spec import Feature, Value
+
+
+def curl_calls(signature: Signature, address: str) -> list[tuple[str, str]]:
+    """Return (what it shows, command line) for each form of /predict."""
+    url = f"{address.rstrip('/')}/predict"
+    if signature.image is not None:
+        return [
+            ("A file", f"curl -X POST -F image=@query_image.jpg {url}"),
+            ("A raw body", f'curl -H "Content-Type: image/jpeg" --data-binary @query_image.jpg {url}'),
+        ]
+    inputs = {feature.name: _example(feature) for feature in signature.features}
+    body = json.dumps({"inputs": [inputs]}, ensure_ascii=False)
+    fields = " ".join(f"-F {shlex.quote(f'{name}={_text(value)}')}" for name, value in inputs.items())
+    return [
+        ("JSON", f'curl -X POST -H "Content-Type: application/json" -d {shlex.quote(body)} {url}'),
+        ("A form", f"curl -X POST {fields} {url}"),
+    ]
+
+
+def _example(feature: Feature) -> Value:
+    """Return the maker's example of a feature, or a value that it would take."""
+    if feature.example is not None:
+        return feature.example
+    if feature.choices:
+        return feature.choices[0]
+    if feature.kind == "boolean":
+        return True
+    middle = sum(feature.range) / 2 if feature.range else 1.0
+    return round(middle) if feature.kind == "integer" else round(middle, 3)
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,40 @@
+"""Which files of the folder the page may show; no other is ever sent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from podium.app import App
+from podium.spec import Spec, inside
+from podium.web.markdown import render
+
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
+
+
+class Offer:
+    """The introduction as HTML, and the names of the files that may be sent."""
+
+    def __init__(self, app: App, prefix: str = "files/") -> None:
+        self._folder = app.folder
+        self.files = frozenset(filter(self._is_there, _named(app.spec)))
+        self.about = ""
+        if app.spec.about:
+            self.about, pictures = render(app.folder / app.spec.about, self._leads, prefix)
+            self.files |= pictures
+
+    def _leads(self, target: str) -> bool:
+        """Whether a link in the introduction leads to a file that may be sent."""
+        is_picture = target.lower().endswith(PICTURES)
+        return target in self.files or (is_picture and self._is_there(target))
+
+    def _is_there(self, name: str) -> bool:
+        path = inside(self._folder, name)
+        return path is not None and path.is_file()
+
+
+def _named(spec: Spec) -> set[str]:
+    names = [reference.file for reference in spec.references]
+    names += [example.image for example in spec.examples]
+    names += [spec.theme.logo, *(model.card for model in spec.models)]
+    return {name for name in names if name}
+

@@ -1,0 +1,111 @@
+"""The few words of HTTP that the web layer shares: replies and the bytes of a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+
+from podium.errors import FieldError, MalformedRequest, RequestTooLarge
+from podium.strict import Size
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["JSON", "LimitedInput", "Reply", "WSGIApplication", "media_type", "read_body", "too_large"]
+
+JSON: Final = "application/json"
+
+
+class Reply(NamedTuple):
+    """A whole response."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def send(self, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a WSGI call with this reply."""
+        headers = [
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(len(self.body))),
+            *self.headers,
+        ]
+        start_response(_STATUS_LINES[self.status], headers)
+        return (self.body,)
+
+
+Endpoint = Callable[["WSGIEnvironment"], Reply]
+
+_STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class LimitedInput:
+    """A body of unknown length that ends in RequestTooLarge when it passes the limit."""
+
+    def __init__(self, stream: BinaryIO, limit: Size) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._left = int(limit)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, all of them when it is negative."""
+        return self._counted(self._stream.read(self._ask(size)))
+
+    def readline(self, size: int = -1) -> bytes:
+        """Return one line, or its first `size` bytes."""
+        return self._counted(self._stream.readline(self._ask(size)))
+
+    def _ask(self, size: int) -> int:
+        # One byte more than allowed shows that there is more.
+        return self._left + 1 if size < 0 else min(size, self._left + 1)
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise too_large(self._limit)
+        return data
+
+
+def too_large(limit: Size, found: int | None = None) -> RequestTooLarge:
+    """Return the error for a body over the limit."""
+    had = "" if found is None else f" of {Size(found)}"
+    message = f"The body{had} is larger than {limit}, the limit of one request ([limits] upload)"
+    return RequestTooLarge(message, [FieldError("body", message)])
+
+
+def media_type(environ: WSGIEnvironment) -> str:
+    """Return the content type without its parameters, in lower case."""
+    return str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+
+
+def read_body(environ: WSGIEnvironment) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        MalformedRequest: it ended before its announced length.
+    """
+    announced = environ.get("CONTENT_LENGTH") or ""
+    stream: Any = environ["wsgi.input"]
+    if not announced:
+        return bytes(stream.read()) if environ.get("wsgi.input_terminated") else b""
+    body = bytes(stream.read(int(announced)))
+    if len(body) < int(announced):
+        raise MalformedRequest(f"The body ended after {len(body)} of {announced} bytes")
+    return body
+
+
+def content_length(environ: WSGIEnvironment) -> int | None:
+    """Return the announced length, or None when there is none.
+
+    Raises:
+        MalformedRequest: it is no number.
+    """
+    text = environ.get("CONTENT_LENGTH") or ""
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise MalformedRequest("The Content-Length header is not a number")
+    return int(text)

@@ -1,0 +1,128 @@
+"""What every request passes through, so that no fast path escapes it.
+
+The request gets an id, its body a limit, the answer its security headers, the log a line, and
+whatever goes wrong becomes a problem document.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from podium.spec import Limits, Server
+from podium.web.http import LimitedInput, content_length, too_large
+from podium.web.problem import problem_reply, reply_of, status_problem
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
+)
+SECURITY_HEADERS: Final = [
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+]
+
+access_log = logging.getLogger("podium.access")
+
+
+class Middleware:
+    """Wraps a WSGI application."""
+
+    def __init__(self, app: WSGIApplication, limits: Limits, server: Server) -> None:
+        self._app = app
+        self._limit = limits.upload
+        self._base_path = server.base_path
+        self._hosts = frozenset(host.lower() for host in server.hosts)
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer one WSGI call."""
+        started = time.perf_counter()
+        request_id = _request_id(environ)
+        status = ""
+
+        def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            nonlocal status
+            status = line[:3]
+            headers = [*headers, *SECURITY_HEADERS, ("X-Request-Id", request_id)]
+            return start_response(line, headers, exc_info) if exc_info else start_response(line, headers)
+
+        try:
+            return self._answer(environ, start)
+        except Exception as err:  # the last line of defence: a request never sees a traceback
+            return problem_reply(err).send(start)
+        finally:
+            _log(environ, request_id, status, time.perf_counter() - started)
+
+    def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        length = content_length(environ)
+        if length is not None and length > self._limit:
+            raise too_large(self._limit, length)
+        if length is None:
+            environ["wsgi.input"] = LimitedInput(environ["wsgi.input"], self._limit)
+        if self._hosts and _host(environ) not in self._hosts:
+            wrong = status_problem(421, "This server does not answer to that host name")
+            return reply_of(wrong).send(start)
+        if self._base_path and not self._enter_base_path(environ):
+            wrong = status_problem(404, f"The application is at {self._base_path}/")
+            return reply_of(wrong).send(start)
+        return self._app(environ, start)
+
+    def _enter_base_path(self, environ: WSGIEnvironment) -> bool:
+        """Move the base path from the request's path into SCRIPT_NAME; False when it lacks it."""
+        path = environ["PATH_INFO"]
+        if path != self._base_path and not path.startswith(self._base_path + "/"):
+            return False
+        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._base_path
+        environ["PATH_INFO"] = path[len(self._base_path) :]
+        return True
+
+
+class Router:
+    """Sends exact paths to endpoints of their own, all else to `fallback`."""
+
+    def __init__(self, endpoints: dict[str, WSGIApplication], fallback: WSGIApplication) -> None:
+        self._endpoints = endpoints
+        self._fallback = fallback
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer one WSGI call."""
+        return self._endpoints.get(environ["PATH_INFO"], self._fallback)(environ, start_response)
+
+
+def _request_id(environ: WSGIEnvironment) -> str:
+    """Return the id a proxy gave the request, if it is a plain word, else a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID")
+    if given and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given):
+        return str(given)
+    return os.urandom(8).hex()
+
+
+def _host(environ: WSGIEnvironment) -> str:
+    return re.sub(r":\d+$", "", str(environ.get("HTTP_HOST", ""))).lower()
+
+
+def _log(environ: WSGIEnvironment, request_id: str, status: str, seconds: float) -> None:
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    access_log.info(
+        "%s %s %s %s %.1f ms %s",
+        environ.get("REMOTE_ADDR", "-"),
+        environ["REQUEST_METHOD"],
+        # What a client sends must not be able to write lines of its own.
+        path if path.isascii() and path.isprintable() else ascii(path)[1:-1],
+        status or "500",
+        seconds * 1000,
+        request_id,
+    )

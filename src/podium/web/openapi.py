@@ -1,0 +1,105 @@
+"""The API's description, made from the same structs that decode and encode."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from podium import __version__
+from podium.app import App
+from podium.options import INCLUDES
+from podium.pipeline.decode import body_type
+from podium.prediction import ClassAnswer, ValueAnswer
+from podium.signature import Signature
+from podium.spec import Feature
+from podium.web.body import MULTIPART
+from podium.web.http import JSON
+from podium.web.problem import PROBLEM, Problem
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+_ERRORS: Final = {
+    400: "The request cannot be read.",
+    404: "There is no such model.",
+    413: "The request is larger than the limit.",
+    415: "The content type is not read.",
+    422: "Values are wrong; each is named.",
+    503: "No room now; try again after Retry-After seconds.",
+}
+
+
+def openapi(app: App) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of an application."""
+    signature = app.signature
+    inputs = body_type(signature)
+    answer = ClassAnswer if signature.kind == "classification" else ValueAnswer
+    schemas, components = msgspec.json.schema_components(
+        [inputs, answer, Problem], ref_template=_REFERENCE
+    )
+    body = {JSON: {"schema": schemas[0]}, MULTIPART: {"schema": _form_schema(signature)}}
+    if signature.image is not None:
+        body["image/*"] = {"schema": {}}
+    problem = {"content": {PROBLEM: {"schema": schemas[2]}}}
+    operation = {
+        "operationId": "predict",
+        "summary": f"Predict {signature.target}",
+        "parameters": _parameters(app),
+        "requestBody": {"required": True, "content": body},
+        "responses": {
+            "200": {"description": "The answer.", "content": {JSON: {"schema": schemas[1]}}},
+            **{str(code): {"description": text, **problem} for code, text in _ERRORS.items()},
+        },
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": app.spec.title, "summary": app.spec.summary, "version": __version__},
+        "servers": [{"url": app.spec.server.base_path or "/"}],
+        "paths": {"/predict": {"post": operation}, **_descriptions()},
+        "components": {"schemas": components},
+    }
+
+
+def _parameters(app: App) -> list[dict[str, Any]]:
+    names = list(app.names)
+    known: list[tuple[str, str, dict[str, Any]]] = [
+        ("model", "Which model answers.", {"enum": names, "default": names[0]}),
+        ("seed", "Seeds the noise of a stochastic model.",
+         {"type": "integer", "minimum": 0, "default": 0}),
+        ("confidence_level", "The level of intervals and prediction sets.",
+         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.9}),
+        ("top", "How many labels are returned.", {"type": "integer", "minimum": 1}),
+        ("include", "What is added to the answer.", {"enum": list(INCLUDES)}),
+    ]  # fmt: skip
+    return [{"name": name, "in": "query", "description": about, "schema": schema}
+            for name, about, schema in known]  # fmt: skip
+
+
+def _form_schema(signature: Signature) -> dict[str, Any]:
+    if signature.image is not None:
+        files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+        return {"type": "object", "properties": {"image": files}, "required": ["image"]}
+    required = [feature.name for feature in signature.features if not feature.optional]
+    fields = {feature.name: _field_schema(feature) for feature in signature.features}
+    return {"type": "object", "properties": fields, "required": required}
+
+
+def _field_schema(feature: Feature) -> dict[str, Any]:
+    if feature.choices:
+        return {"type": "string", "enum": list(feature.choices)}
+    return {"type": feature.kind}
+
+
+def _descriptions() -> dict[str, Any]:
+    """Return the addresses beside /predict."""
+    told = {
+        "/models": "The models to choose from.",
+        "/healthz": "Whether the process is alive.",
+        "/readyz": "Whether every model is loaded and warm.",
+    }
+    return {
+        path: {"get": {"operationId": path[1:], "summary": summary, "responses": {
+            "200": {"description": summary, "content": {JSON: {"schema": {"type": "object"}}}},
+            **({"503": {"description": "Not ready yet."}} if path == "/readyz" else {}),
+        }}}
+        for path, summary in told.items()
+    }  # fmt: skip

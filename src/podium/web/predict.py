@@ -1,0 +1,36 @@
+"""POST /predict, straight on WSGI: the one address where every microsecond counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from podium.app import App
+from podium.web.body import BodyReader
+from podium.web.http import JSON, Reply
+from podium.web.problem import reply_of, status_problem
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class PredictEndpoint:
+    """Answers /predict with JSON; its errors leave to the middleware around it."""
+
+    def __init__(self, app: App, reader: BodyReader) -> None:
+        self._app = app
+        self._reader = reader
+        self._encoder = msgspec.json.Encoder()
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer one WSGI call."""
+        if environ["REQUEST_METHOD"] != "POST":
+            problem = status_problem(405, "/predict takes POST; GET /docs shows how")
+            return reply_of(problem, (("Allow", "POST"),)).send(start_response)
+        items, options = self._reader.read(environ)
+        answer = self._app.predict(items, options)
+        return Reply(200, JSON, self._encoder.encode(answer)).send(start_response)

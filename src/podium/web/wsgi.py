@@ -1,0 +1,58 @@
+"""An application as one WSGI callable: middleware around /predict and the pages."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podium.app import App
+from podium.web.body import BodyReader
+from podium.web.middleware import Middleware, Router
+from podium.web.pages import create_pages
+from podium.web.predict import PredictEndpoint
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+log = logging.getLogger("podium")
+
+
+def create_wsgi(app: App) -> WSGIApplication:
+    """Return the WSGI callable of an application; its models are loaded when asked for."""
+    limits = app.spec.limits
+    reader = BodyReader(app.signature, limits)
+    router = Router({"/predict": PredictEndpoint(app, reader)}, create_pages(app, reader))
+    return Middleware(router, limits, app.spec.server)
+
+
+def start_worker(folder: Path, workers: int) -> WSGIApplication:
+    """Return the WSGI callable of a web worker.
+
+    The default model is loaded before the first request is taken, the others behind it, so
+    that a worker answers early; a request for one of them waits for it.
+
+    Raises:
+        PodiumError: the application or its default model cannot be loaded.
+    """
+    _log_to_stderr()
+    app = App(folder, workers)
+    app.served()
+    threading.Thread(target=_load_rest, args=(app,), name="load-models", daemon=True).start()
+    return create_wsgi(app)
+
+
+def _load_rest(app: App) -> None:
+    for name, error in app.load_all():
+        if error is not None:
+            log.error("Model %r is not served: %s", name, error)
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log.handlers[:] = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
