@@ -114,11 +114,8 @@ class App:
         return served.version if served else _digest(self._path(self._specs[name]))
 
     def _load(self, spec: ModelSpec) -> Served:
-        try:
-            model = self._load_model(spec)
-            pipeline = Pipeline(self.signature, spec, model, self._engine, self._functions)
-        except ModelError as err:
-            raise type(err)(f"Model {spec.name!r}: {err}") if type(err) is ModelError else err
+        model = self._load_model(spec)
+        pipeline = Pipeline(self.signature, spec, model, self._engine, self._functions)
         return Served(spec, _digest(self._path(spec)), pipeline)
 
     def _load_model(self, spec: ModelSpec) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -90,7 +90,7 @@ def _include(text: str) -> frozenset[str]:
     return parts
 
 
-_PARSERS: Final = {
+_PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "model": str,
     "seed": _seed,
     "confidence_level": _level,

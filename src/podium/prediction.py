@@ -46,9 +46,9 @@ class Uncertainty(Struct, frozen=True, kw_only=True):
 class ClassUncertainty(Uncertainty, frozen=True, kw_only=True):
     """How sure a classifier is; entropies in nats."""
 
-    entropy: Annotated[
-        float | None, Meta(description="Entropy of the probabilities, in nats.")
-    ] = None
+    entropy: Annotated[float | None, Meta(description="Entropy of the probabilities, in nats.")] = (
+        None
+    )
     entropy_normalized: Annotated[
         float | None, Meta(description="Entropy over that of a uniform guess: 0 to 1.")
     ] = None
@@ -70,9 +70,7 @@ class ValueUncertainty(Uncertainty, frozen=True, kw_only=True):
     std: Annotated[
         float | None, Meta(description="Standard deviation of the passes, in the value's unit.")
     ] = None
-    interval: Annotated[
-        Interval | None, Meta(description="Central interval of the passes.")
-    ] = None
+    interval: Annotated[Interval | None, Meta(description="Central interval of the passes.")] = None
     prediction_interval: Annotated[
         Interval | None,
         Meta(description="Interval at the confidence level; null until calibrated."),

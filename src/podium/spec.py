@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from podium.errors import Mistake, SpecError
 from podium.strict import Period, Size, Table, read
@@ -19,6 +20,7 @@ RESERVED: Final = ("model", "seed", "confidence_level", "top", "include")
 
 Value = str | int | float | bool
 Text = Annotated[str, Meta(min_length=1)]
+Layout = Literal["NCHW", "NHWC"]
 
 
 def doc(text: str) -> Meta:
@@ -26,7 +28,7 @@ def doc(text: str) -> Meta:
     return Meta(description=text)
 
 
-class Task(Table):
+class Task(Table, frozen=True, kw_only=True):
     """[task]: what the models predict."""
 
     kind: Annotated[Literal["classification", "regression"], doc("What is predicted.")]
@@ -47,7 +49,7 @@ class Task(Table):
             yield from check_labels(self.labels)
 
 
-class Feature(Table):
+class Feature(Table, frozen=True, kw_only=True):
     """[[features]]: one tabular input."""
 
     name: Annotated[Text, doc("The key in JSON and forms, and the column in data sets.")]
@@ -83,7 +85,7 @@ class Feature(Table):
             yield Mistake("range", f"expected [least, greatest], found {list(self.range)}")
 
 
-class Image(Table):
+class Image(Table, frozen=True, kw_only=True):
     """[image]: image input, prepared as it was when the model was trained."""
 
     size: Annotated[
@@ -107,14 +109,15 @@ class Image(Table):
     std: Annotated[
         tuple[Annotated[float, Meta(gt=0)], ...], doc("Then divides, one for all or one a channel.")
     ] = ()
-    layout: Annotated[Literal["NCHW", "NHWC"], doc("The order of the model's axes.")] = "NCHW"
+    layout: Annotated[Layout, doc("The order of the model's axes.")] = "NCHW"
     polarity: Annotated[
         Literal["as_is", "any"],
         doc("any: strokes may be darker or lighter than their ground; made light on dark."),
     ] = "as_is"
     trim: Annotated[bool, doc("Cut to the strokes and centre them before resizing.")] = False
     decode: Annotated[
-        Literal["fast", "exact"], doc("fast: a JPEG may be scaled down while it is decoded; exact: never.")
+        Literal["fast", "exact"],
+        doc("fast: a JPEG may be scaled down while it is decoded; exact: never."),
     ] = "exact"
     draw: Annotated[bool, doc("Offer an area to draw in on the page.")] = False
 
@@ -135,13 +138,13 @@ class Image(Table):
                 yield Mistake(key, 'needs colour = "grey"')
 
 
-class TextInput(Table):
+class TextInput(Table, frozen=True, kw_only=True):
     """[text]: text input."""
 
     max_length: Annotated[Annotated[int, Meta(ge=1)], doc("The most characters.")] = 10_000
 
 
-class Code(Table):
+class Code(Table, frozen=True, kw_only=True):
     """[pipeline]: the maker's own functions, in modules beside podium.toml."""
 
     preprocess: Annotated[str | None, doc('"module:function" from items to arrays.')] = None
@@ -151,13 +154,11 @@ class Code(Table):
         """A function is named as module:function."""
         for key in ("preprocess", "postprocess"):
             name = getattr(self, key)
-            if name is not None and not all(map(str.isidentifier, name.replace(":", ".").split("."))):
-                yield Mistake(key, f'expected "module:function", found {name!r}')
-            elif name is not None and name.count(":") != 1:
+            if name is not None and not re.fullmatch(r"[\w.]+:\w+", name):
                 yield Mistake(key, f'expected "module:function", found {name!r}')
 
 
-class ModelSpec(Table):
+class ModelSpec(Table, frozen=True, kw_only=True):
     """[[models]]: one model to choose from; the first is the default."""
 
     name: Annotated[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")],
@@ -190,7 +191,7 @@ class ModelSpec(Table):
             yield Mistake("noise", "samples needs the name of the input that takes the noise")
 
 
-class Reference(Table):
+class Reference(Table, frozen=True, kw_only=True):
     """[[references]]: something worth reading or downloading beside the form."""
 
     title: Annotated[Text, doc("What the link says.")]
@@ -205,7 +206,7 @@ class Reference(Table):
             yield Mistake("url", "expected either file or url")
 
 
-class Example(Table):
+class Example(Table, frozen=True, kw_only=True):
     """[[examples]]: an input shown on the page, and a self-test of `podium check`."""
 
     title: Annotated[Text, doc("What the page calls it.")]
@@ -223,7 +224,7 @@ class Example(Table):
             yield Mistake("inputs", "expected exactly one of inputs, image and text")
 
 
-class Limits(Table):
+class Limits(Table, frozen=True, kw_only=True):
     """[limits]: one source for the app, Gunicorn, nginx, the page and the platforms."""
 
     upload: Annotated[Size, doc("The largest body of one /predict request.")] = Size(20_000_000)
@@ -238,7 +239,7 @@ class Limits(Table):
     ] = 64
 
 
-class Server(Table):
+class Server(Table, frozen=True, kw_only=True):
     """[server]: how the application is served."""
 
     workers: Annotated[
@@ -260,7 +261,7 @@ class Server(Table):
             yield Mistake("engine", f'{self.engine!r} is not served by this version; use "local"')
 
 
-class History(Table):
+class History(Table, frozen=True, kw_only=True):
     """[history]: keeping past predictions."""
 
     on: Annotated[bool, doc("Whether predictions are kept.")] = False
@@ -272,7 +273,7 @@ class History(Table):
             yield Mistake("on", "this version keeps no history; leave it false")
 
 
-class Theme(Table):
+class Theme(Table, frozen=True, kw_only=True):
     """[theme]: the page's look."""
 
     colour: Annotated[
@@ -286,7 +287,7 @@ class Theme(Table):
     ] = None
 
 
-class Spec(Table):
+class Spec(Table, frozen=True, kw_only=True):
     """podium.toml."""
 
     title: Annotated[Text, doc("The application's title.")]
@@ -294,9 +295,7 @@ class Spec(Table):
     models: tuple[ModelSpec, ...]
     summary: Annotated[str, doc("One sentence below the title.")] = ""
     about: Annotated[str | None, doc("A Markdown file, the page's introduction.")] = None
-    requirements: Annotated[
-        tuple[str, ...], doc("Packages that the maker's own code needs.")
-    ] = ()
+    requirements: Annotated[tuple[str, ...], doc("Packages that the maker's own code needs.")] = ()
     features: tuple[Feature, ...] = ()
     image: Image | None = None
     text: TextInput | None = None
@@ -307,7 +306,9 @@ class Spec(Table):
     server: Server = Server()
     history: History = History()
     theme: Theme = Theme()
-    deploy: Annotated[dict[str, dict[str, Any]], doc("Settings of the hosting platforms.")] = {}
+    deploy: Annotated[dict[str, dict[str, Any]], doc("Settings of the hosting platforms.")] = field(
+        default_factory=dict
+    )
 
     def check(self) -> Iterator[Mistake]:
         """One kind of input, at least one model, no name twice, examples that fit."""
@@ -316,7 +317,9 @@ class Spec(Table):
         inputs = [key for key in ("features", "image", "text") if getattr(self, key)]
         if len(inputs) != 1:
             found = " and ".join(inputs) or "none"
-            yield Mistake("features", f"expected one of [[features]], [image], [text]; found {found}")
+            yield Mistake(
+                "features", f"expected one of [[features]], [image], [text]; found {found}"
+            )
         if self.text is not None:
             yield Mistake("text", "text input is reserved and not served by this version")
         for key in ("features", "models"):

@@ -148,7 +148,7 @@ def _convert_tables(inner: type[Table], value: Any, key: str) -> tuple[Any, list
 
 def _decode_special(kind: type, value: object) -> object:
     if kind in (Size, Period):
-        return kind.parse(value)  # type: ignore[attr-defined]
+        return kind.parse(value)
     raise NotImplementedError(kind)
 
 

@@ -8,8 +8,6 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from podium.engines import Engine
 from podium.errors import Mistake, ModelError, SpecError
 from podium.options import Options

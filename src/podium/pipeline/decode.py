@@ -118,9 +118,7 @@ def body_type(signature: Signature) -> Any:
 def _item_type(features: Sequence[Feature]) -> Any:
     # Fields are numbered, since a feature's name need not be an identifier.
     names = [f"f{index}" for index in range(len(features))]
-    fields = [
-        (name, *_field(feature)) for name, feature in zip(names, features, strict=True)
-    ]
+    fields = [(name, *_field(feature)) for name, feature in zip(names, features, strict=True)]
     renamed = dict(zip(names, (feature.name for feature in features), strict=True))
     return msgspec.defstruct(
         "Item", fields, rename=renamed, forbid_unknown_fields=True, kw_only=True
@@ -149,11 +147,15 @@ def _inputs(body: bytes, signature: Signature) -> list[Any]:
         raise MalformedRequest(f"The body is not JSON: {err}. Send {example}") from err
     if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
         found = f"expected {example}; found {_kind(document)}"
-        raise MalformedRequest(f"The JSON has another shape: {found}", [FieldError("inputs", found)])
+        raise MalformedRequest(
+            f"The JSON has another shape: {found}", [FieldError("inputs", found)]
+        )
     others = [name for name in document if name != "inputs"]
     if others:
         message = 'stands beside "inputs"; options go into the query string'
-        raise MalformedRequest("The JSON has another shape", [FieldError(n, message) for n in others])
+        raise MalformedRequest(
+            "The JSON has another shape", [FieldError(n, message) for n in others]
+        )
     return document["inputs"]  # type: ignore[no-any-return]
 
 

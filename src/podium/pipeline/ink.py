@@ -68,32 +68,28 @@ def _calm(picture: Image.Image) -> Plane:
 
 
 def _find_ground(small: Plane) -> tuple[Plane, int]:
-    """Return the ground's grey levels and the ink's sign: 1 lighter than the ground, -1 darker."""
-    grounds = {sign: _ground(small, sign) for sign in (-1, 1)}
-    inks = {sign: sign * (small - ground) for sign, ground in grounds.items()}
-    threshold = max(float(_peak(ink)) for ink in inks.values()) / 2
-    scores = {sign: _plausibility(ink > threshold) for sign, ink in inks.items()}
-    sign = max(scores, key=lambda each: scores[each])
-    return grounds[sign], sign
+    """Return the ground's grey levels and the ink's sign: 1 lighter than the ground, -1 darker.
 
-
-def _plausibility(ink: Mask) -> float:
-    """Return how much a mask looks like writing: it covers something, but not the border."""
-    return float(ink.mean() * (1 - _border(ink).mean()) ** 2)
-
-
-def _ground(small: Plane, sign: int) -> Plane:
-    """Return the ground under ink of this sign: a smooth surface, then its local corrections.
-
-    The surface bridges the ink even where it is broad; the corrections follow soft shadows, which
-    no low polynomial can.
+    Both signs are tried; the right one leaves a ground that explains more of the picture.
     """
-    ground = _surface(small, sign)
+    surfaces = {sign: _surface(small, sign) for sign in (-1, 1)}
+    tolerance = max(_peak(sign * (small - surface)) for sign, surface in surfaces.items()) / 4
+    weight = _near_border(small.shape)
+    explained = {
+        sign: float((weight * (np.abs(small - surface) < tolerance)).sum())
+        for sign, surface in surfaces.items()
+    }
+    sign = max(explained, key=lambda each: explained[each])
+    return _follow_shadows(small, surfaces[sign], sign), sign
+
+
+def _follow_shadows(small: Plane, ground: Plane, sign: int) -> Plane:
+    """Return the ground corrected where soft shadows, which no low polynomial follows, change it."""
     for _ in range(2):
         above = sign * (small - ground)
         bare = (above < max(_peak(above) / 4, 1.0)).astype(np.float32)
-        shift = _smooth(bare * (small - ground)) / (_smooth(bare) + 0.1)
-        ground = ground + shift
+        # Where ink covers the ground for far around, the correction fades to none.
+        ground = ground + _smooth(bare * (small - ground)) / (_smooth(bare) + 0.1)
     return np.clip(ground, 0, 255)
 
 

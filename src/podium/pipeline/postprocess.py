@@ -71,7 +71,7 @@ class Head:
 
     def _one_hot(self, raw: NDArray[Any]) -> NDArray[np.float64]:
         labels = np.array(self.labels)
-        return (raw.reshape(-1, 1).astype(str) == labels).astype(np.float64)
+        return np.asarray(raw.reshape(-1, 1).astype(str) == labels, np.float64)
 
 
 def find_head(
@@ -121,9 +121,7 @@ def find_value(outputs: Outputs, passes: int | None) -> Head:
     raise ModelError(f"A regression needs one number an item. For a probe batch came: {shapes}")
 
 
-def custom_scores(
-    function: Callable[[Any], Any], outputs: Outputs, classes: int | None
-) -> Scores:
+def custom_scores(function: Callable[[Any], Any], outputs: Outputs, classes: int | None) -> Scores:
     """Return what the maker's postprocess makes of the outputs.
 
     It returns (batch, classes) or (batch, passes, classes); for a regression, where `classes`

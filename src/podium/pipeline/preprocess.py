@@ -77,7 +77,9 @@ def _single(inputs: Sequence[TensorSpec]) -> TensorSpec:
 def _image_encoder(signature: Signature, spec: TensorSpec) -> Encoder:
     image = signature.image
     assert image is not None
-    shape = (image.channels, *image.size) if image.layout == "NCHW" else (*image.size, image.channels)
+    shape = (
+        (image.channels, *image.size) if image.layout == "NCHW" else (*image.size, image.channels)
+    )
     fits = len(spec.shape) == 4 and all(
         want in (None, have) for want, have in zip(spec.shape[1:], shape, strict=True)
     )
@@ -101,12 +103,11 @@ def _matrix_encoder(signature: Signature, model: Model, spec: TensorSpec) -> Enc
     features = [signature.features[index] for index in order]
     if spec.dtype == np.object_:
         return lambda rows: {spec.name: _texts(rows, order)}
-    if all(f.kind in ("number", "integer") and not f.optional for f in signature.features):
+    if all(f.kind in ("number", "integer") and not f.optional for f in features):
         # Plain numbers need no look at each cell.
-        straight = order == list(range(len(order)))
-        return lambda rows: {
-            spec.name: np.array(rows, spec.dtype) if straight else np.array(rows, spec.dtype)[:, order]
-        }
+        straight = order == sorted(order)
+        columns = slice(None) if straight else order
+        return lambda rows: {spec.name: np.array(rows, spec.dtype)[:, columns]}
     numbers = [_to_number(feature) for feature in features]
     return lambda rows: {
         spec.name: np.array([[number(row[index]) for number, index in zip(numbers, order, strict=True)]

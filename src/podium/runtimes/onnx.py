@@ -15,7 +15,7 @@ from podium.runtimes.base import Arrays, Model, Source, TensorSpec
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, NodeArg
 
-_DTYPES: Final = {
+_DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(double)": np.dtype(np.float64),
     "tensor(float16)": np.dtype(np.float16),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from podium.runtimes.base import Arrays, Model, Source, TensorSpec
 from podium.runtimes.trees import TREE, damaged_trees
 
 _FLOAT = np.dtype(np.float64)
-_OBJECT = np.dtype(np.object_)
+_TRUSTED: Final = (TREE, "numpy.dtype")
+"""Types beyond skops' own list that hold data only; trees are audited after loading."""
 
 
 def load(source: Source) -> Model:
@@ -41,9 +42,9 @@ def _load_audited(file: Path) -> Any:
     import skops.io
 
     try:
-        untrusted = set(skops.io.get_untrusted_types(file=file)) - {TREE}
+        untrusted = set(skops.io.get_untrusted_types(file=file)) - set(_TRUSTED)
         if not untrusted:
-            estimator = skops.io.load(file, trusted=[TREE])
+            estimator = skops.io.load(file, trusted=list(_TRUSTED))
     except Exception as err:  # skops passes on whatever a damaged archive causes
         raise ModelError(f"{file.name}: skops cannot read it: {err!r}") from err
     if untrusted:
@@ -62,7 +63,9 @@ def _load_audited(file: Path) -> Any:
 def _adapt(file: Path, estimator: Any) -> Model:
     from sklearn.base import is_classifier, is_regressor
 
-    if not hasattr(estimator, "predict") or not (is_classifier(estimator) or is_regressor(estimator)):
+    if not hasattr(estimator, "predict") or not (
+        is_classifier(estimator) or is_regressor(estimator)
+    ):
         raise ModelError(f"{file.name}: {type(estimator).__name__} is no classifier or regressor")
     if getattr(estimator, "n_features_in_", None) is None:
         raise ModelError(f"{file.name}: the {type(estimator).__name__} is not fitted")

@@ -51,7 +51,10 @@ class BodyReader:
         raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
 
     def read_form(
-        self, form: MultiDict[str, str], files: MultiDict[str, FileStorage], query: Mapping[str, str]
+        self,
+        form: MultiDict[str, str],
+        files: MultiDict[str, FileStorage],
+        query: Mapping[str, str],
     ) -> tuple[Items, Options]:
         """Return what a form asks to be predicted; options may stand among its fields."""
         wishes = {name: form[name] for name in RESERVED if name in form}

@@ -15,11 +15,16 @@ def curl_calls(signature: Signature, address: str) -> list[tuple[str, str]]:
     if signature.image is not None:
         return [
             ("A file", f"curl -X POST -F image=@query_image.jpg {url}"),
-            ("A raw body", f'curl -H "Content-Type: image/jpeg" --data-binary @query_image.jpg {url}'),
+            (
+                "A raw body",
+                f'curl -H "Content-Type: image/jpeg" --data-binary @query_image.jpg {url}',
+            ),
         ]
     inputs = {feature.name: _example(feature) for feature in signature.features}
     body = json.dumps({"inputs": [inputs]}, ensure_ascii=False)
-    fields = " ".join(f"-F {shlex.quote(f'{name}={_text(value)}')}" for name, value in inputs.items())
+    fields = " ".join(
+        f"-F {shlex.quote(f'{name}={_text(value)}')}" for name, value in inputs.items()
+    )
     return [
         ("JSON", f'curl -X POST -H "Content-Type: application/json" -d {shlex.quote(body)} {url}'),
         ("A form", f"curl -X POST {fields} {url}"),

@@ -37,4 +37,3 @@ def _named(spec: Spec) -> set[str]:
     names += [example.image for example in spec.examples]
     names += [spec.theme.logo, *(model.card for model in spec.models)]
     return {name for name in names if name}
-

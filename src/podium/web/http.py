@@ -13,7 +13,15 @@ from podium.strict import Size
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["JSON", "LimitedInput", "Reply", "WSGIApplication", "media_type", "read_body", "too_large"]
+__all__ = [
+    "JSON",
+    "LimitedInput",
+    "Reply",
+    "WSGIApplication",
+    "media_type",
+    "read_body",
+    "too_large",
+]
 
 JSON: Final = "application/json"
 

@@ -16,6 +16,9 @@ def render(file: Path, leads: Callable[[str], bool], prefix: str) -> tuple[str, 
     """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(file.read_text("utf-8"))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):  # the page's own title is the h1
+            token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
     inline = [child for token in tokens for child in token.children or ()]
     used = {name for token in inline if (name := _lead(token, leads, prefix))}
     return str(markdown.renderer.render(tokens, markdown.options, {})), used

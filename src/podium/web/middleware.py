@@ -43,9 +43,7 @@ class Middleware:
         self._base_path = server.base_path
         self._hosts = frozenset(host.lower() for host in server.hosts)
 
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one WSGI call."""
         started = time.perf_counter()
         request_id = _request_id(environ)
@@ -55,7 +53,11 @@ class Middleware:
             nonlocal status
             status = line[:3]
             headers = [*headers, *SECURITY_HEADERS, ("X-Request-Id", request_id)]
-            return start_response(line, headers, exc_info) if exc_info else start_response(line, headers)
+            return (
+                start_response(line, headers, exc_info)
+                if exc_info
+                else start_response(line, headers)
+            )
 
         try:
             return self._answer(environ, start)
@@ -95,9 +97,7 @@ class Router:
         self._endpoints = endpoints
         self._fallback = fallback
 
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one WSGI call."""
         return self._endpoints.get(environ["PATH_INFO"], self._fallback)(environ, start_response)
 

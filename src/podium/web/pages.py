@@ -9,7 +9,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from flask import Blueprint, Flask, Response, current_app, render_template, request, send_from_directory
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    render_template,
+    request,
+    send_from_directory,
+)
 from werkzeug.exceptions import HTTPException
 
 from podium.app import App

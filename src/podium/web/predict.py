@@ -24,9 +24,7 @@ class PredictEndpoint:
         self._reader = reader
         self._encoder = msgspec.json.Encoder()
 
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one WSGI call."""
         if environ["REQUEST_METHOD"] != "POST":
             problem = status_problem(405, "/predict takes POST; GET /docs shows how")

@@ -1,0 +1,152 @@
+"""`podium check`: validate an application folder, load its models, run its examples."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from podium.app import App
+from podium.errors import PodiumError
+from podium.options import Options
+from podium.pipeline.decode import Items, read_images
+from podium.pipeline.probe import probe_items
+from podium.prediction import ClassPrediction
+from podium.spec import Example
+
+LATENCY_RUNS: Final = 20
+LATENCY_BUDGET_S: Final = 2.0
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """One model: how fast it answers one input, or why it cannot."""
+
+    name: str
+    platform: str = ""
+    version: str = ""
+    load_s: float = 0.0
+    latency_ms: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ExampleReport:
+    """One example answered by one model. A miss counts when the model is the default one."""
+
+    title: str
+    model: str
+    expected: str
+    found: str
+    passed: bool
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a check found out."""
+
+    folder: Path
+    title: str
+    models: tuple[ModelReport, ...]
+    examples: tuple[ExampleReport, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every model loads and the default one answers every example as expected."""
+        wrong = any(example.counts and not example.passed for example in self.examples)
+        return not wrong and not any(model.error for model in self.models)
+
+
+def check_application(folder: Path) -> Report:
+    """Check an application folder.
+
+    Raises:
+        SpecError: podium.toml has mistakes.
+    """
+    app = App(folder)
+    models = tuple(_check_model(app, name) for name in app.names)
+    loaded = [model.name for model in models if not model.error]
+    examples = tuple(
+        _check_example(app, example, name) for example in app.spec.examples for name in loaded
+    )
+    return Report(folder, app.spec.title, models, examples)
+
+
+def _check_model(app: App, name: str) -> ModelReport:
+    started = time.perf_counter()
+    try:
+        served = app.served(name)
+        load_s = time.perf_counter() - started
+        latency = statistics.median(_latencies(app, name)) * 1000
+    except PodiumError as err:
+        return ModelReport(name, error=str(err))
+    return ModelReport(name, served.platform, served.version, load_s, latency)
+
+
+def _latencies(app: App, name: str) -> Iterator[float]:
+    """Yield how long one input takes, in seconds, within a budget for slow models."""
+    item = probe_items(app.signature)[:1]
+    deadline = time.perf_counter() + LATENCY_BUDGET_S
+    for _ in range(LATENCY_RUNS):
+        started = time.perf_counter()
+        app.predict(item, Options(model=name))
+        ended = time.perf_counter()
+        yield ended - started
+        if ended > deadline:
+            return
+
+
+def _check_example(app: App, example: Example, name: str) -> ExampleReport:
+    expected = "" if example.expected is None else str(example.expected)
+    counts = name == app.names[0]
+    try:
+        prediction = app.predict(_items(app, example), Options(model=name)).predictions[0]
+    except PodiumError as err:
+        return ExampleReport(example.title, name, expected, str(err), False, True)
+    if isinstance(prediction, ClassPrediction):
+        found, passed = prediction.label, prediction.label == expected
+        share = prediction.probability
+        shown = found if share is None else f"{found} ({share:.1%})"
+    else:
+        shown = f"{prediction.value:.6g}"
+        passed = bool(expected) and abs(prediction.value - float(expected)) <= example.tolerance
+    passed = passed or example.expected is None
+    return ExampleReport(example.title, name, expected, shown, passed, counts)
+
+
+def _items(app: App, example: Example) -> Items:
+    if example.image is not None:
+        return read_images([(app.folder / example.image).read_bytes()], "image")
+    return [app.signature.row_of(example.inputs or {})]
+
+
+def render_report(report: Report) -> None:
+    """Print a report as two tables and a verdict."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    models = Table("Model", "Format", "Version", "Load", "One answer", "", title=report.title)
+    for model in report.models:
+        told = f"[red]{model.error}" if model.error else "[green]ok"
+        times = ("", "") if model.error else (f"{model.load_s:.2f} s", f"{model.latency_ms:.1f} ms")
+        models.add_row(model.name, model.platform, model.version, *times, told)
+    console.print(models)
+    if report.examples:
+        examples = Table("Example", "Model", "Expected", "Answer", "")
+        for example in report.examples:
+            examples.add_row(
+                example.title, example.model, example.expected, example.found, _mark(example)
+            )
+        console.print(examples)
+    console.print("[green]All is well." if report.passed else "[red]Something is wrong; see above.")
+
+
+def _mark(example: ExampleReport) -> str:
+    if example.passed:
+        return "[green]ok"
+    return "[red]wrong" if example.counts else "[yellow]differs"

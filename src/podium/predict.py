@@ -1,0 +1,46 @@
+"""`podium predict`: one answer without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from podium.app import App
+from podium.errors import FieldError, InvalidInput
+from podium.options import Options
+from podium.pipeline.decode import Items, read_images
+
+
+def predict_once(folder: Path, inputs: Sequence[str], options: Mapping[str, str | None]) -> str:
+    """Return the JSON that POST /predict would answer, indented.
+
+    Raises:
+        PodiumError: the application, the model or the input is wrong.
+    """
+    app = App(folder)
+    wishes = Options.parse({name: text for name, text in options.items() if text is not None})
+    answer = app.predict(_items(app, inputs), wishes)
+    return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
+
+
+def _items(app: App, inputs: Sequence[str]) -> Items:
+    if app.signature.image is not None:
+        return read_images([_read(name) for name in inputs], "image {}")
+    pairs = [text.partition("=") for text in inputs]
+    wrong = [
+        FieldError(text, "expected name=value")
+        for text, (_, equals, _) in zip(inputs, pairs, strict=True)
+        if not equals
+    ]
+    if wrong:
+        raise InvalidInput(wrong)
+    return [app.signature.parse_row({name.strip(): value for name, _, value in pairs})]
+
+
+def _read(name: str) -> bytes | FieldError:
+    try:
+        return Path(name).read_bytes()
+    except OSError as err:
+        return FieldError(name, f"{name} cannot be read: {err.strerror}")

@@ -1,0 +1,1 @@
+"""Running an application for real: siblings that make settings and files."""

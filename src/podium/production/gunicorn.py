@@ -1,0 +1,95 @@
+"""Gunicorn's settings from [server] and [limits], and the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from podium.cpus import available_cpus
+from podium.spec import FILE, Spec
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class Address(NamedTuple):
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def bind(self) -> str:
+        """The address as Gunicorn takes it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address as a visitor of this machine types it."""
+        host = "localhost" if self.host in ("0.0.0.0", "127.0.0.1", "::", "::1") else self.host  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+
+def worker_count(spec: Spec, asked: int | None = None) -> int:
+    """Return the number of web workers: as asked, as [server] says, or one a processor."""
+    return asked or spec.server.workers or available_cpus()
+
+
+def settings(
+    spec: Spec, address: Address, workers: int, threads: int | None = None, reload: bool = False
+) -> dict[str, Any]:
+    """Return Gunicorn's settings for an application.
+
+    Models are loaded in each worker, after the fork: frameworks with threads of their own do
+    not survive one.
+    """
+    return {
+        "bind": [address.bind],
+        "workers": workers,
+        "threads": threads or spec.server.threads,
+        "worker_class": "gthread",
+        "preload_app": False,
+        "reload": reload,
+        "timeout": int(spec.limits.timeout) + 30,
+        "graceful_timeout": int(spec.limits.timeout),
+        "keepalive": 75,  # longer than the 60 s that proxies keep a connection
+        "http_parser": "auto",
+        "control_socket_disable": True,
+        "loglevel": "warning",
+        "proc_name": "podium",
+    }
+
+
+def watched_files(folder: Path) -> list[str]:
+    """Return the files whose change restarts the workers."""
+    code = [str(path) for path in folder.rglob("*.py")]
+    return [str(folder / FILE), *code, *(str(p) for p in folder.rglob("*.md"))]
+
+
+def run(
+    options: dict[str, Any], load: Callable[[], WSGIApplication], ready: Callable[[], None]
+) -> None:
+    """Serve until told to stop. `load` runs in each worker, `ready` once the address is bound."""
+    from gunicorn.app.base import BaseApplication
+    from gunicorn.errors import AppImportError
+
+    from podium.errors import PodiumError
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        """Gunicorn with settings from here, not from its own files or environment."""
+
+        def load_config(self) -> None:
+            """Set the options."""
+            for name, value in options.items():
+                self.cfg.set(name, value)
+            self.cfg.set("when_ready", lambda _server: ready())
+
+        def load(self) -> WSGIApplication:
+            """Return the application in a worker; a PodiumError ends the server in words."""
+            try:
+                return load()
+            except PodiumError as err:
+                raise AppImportError(str(err)) from err
+
+    Server().run()

@@ -1,0 +1,108 @@
+"""`podium serve`: from a folder, or a model file, to a running server."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from podium.errors import ServeError
+from podium.production.gunicorn import Address, run, settings, watched_files, worker_count
+from podium.signature import Signature
+from podium.spec import parse
+from podium.web.calls import curl_calls
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class ServeOptions(NamedTuple):
+    """What the command line says of the server."""
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    workers: int | None = None
+    threads: int | None = None
+    state: Path | None = None
+    reload: bool = False
+
+
+def serve_application(source: Path, options: ServeOptions, say: Callable[[str], None]) -> None:
+    """Serve an application folder or a model file until told to stop.
+
+    Raises:
+        SpecError: podium.toml has mistakes.
+        ServeError: the address is taken, or this system has no Gunicorn.
+    """
+    if sys.platform == "win32":
+        raise ServeError(
+            "Gunicorn does not run on Windows. Use WSL (wsl --install), or a container."
+        )
+    if source.is_file():
+        with tempfile.TemporaryDirectory(prefix="podium-", dir=_state(options)) as made:
+            _serve_folder(_application_of(source, Path(made) / "app"), options, say)
+    else:
+        _serve_folder(source, options, say)
+
+
+def _serve_folder(folder: Path, options: ServeOptions, say: Callable[[str], None]) -> None:
+    folder = folder.resolve()
+    parsed = parse(folder)
+    address = _free_address(options.host, options.port)
+    workers = worker_count(parsed.spec, options.workers)
+    gunicorn = settings(parsed.spec, address, workers, options.threads, options.reload)
+    if options.reload:
+        gunicorn["reload_extra_files"] = watched_files(folder)
+    url = address.url + parsed.spec.server.base_path
+    _, call = curl_calls(Signature.of(parsed), url)[0]
+    ready = partial(say, f"{parsed.spec.title}: {url}/\n\n  {call}\n\nStop with Ctrl+C.")
+    run(gunicorn, partial(_load, folder, workers), ready)
+
+
+def _load(folder: Path, workers: int) -> WSGIApplication:
+    # Imported in the worker: the frameworks behind it must not be loaded before the fork.
+    from podium.web.wsgi import start_worker
+
+    return start_worker(folder, workers)
+
+
+def _state(options: ServeOptions) -> Path:
+    """Return the state folder, made if need be; /tmp serves where there is no home."""
+    folder = options.state
+    if folder is None:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+        folder = Path(base) / "podium"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _application_of(model: Path, folder: Path) -> Path:
+    """Make an application folder of a model file, in a process of its own for the frameworks."""
+    command = [sys.executable, "-m", "podium", "init", str(model), "--output", str(folder)]
+    made = subprocess.run(  # noqa: S603  the arguments are a list, not a shell's text
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if made.returncode:
+        raise ServeError(re.sub(r"^podium: ", "", made.stderr.strip()))
+    return folder
+
+
+def _free_address(host: str, port: int) -> Address:
+    """Return the address with its port (0: any free one), sure that it can be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as err:
+            raise ServeError(
+                f"Cannot listen on {host}:{port}: {err.strerror}. Choose another with --port."
+            ) from err
+        return Address(host, probe.getsockname()[1])
