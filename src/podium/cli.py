@@ -47,7 +47,8 @@ def serve_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--workers", type=click.IntRange(1), help="Web workers; one a processor."),
         click.option("--threads", type=click.IntRange(1), help="Threads of one worker."),
         click.option("--state", type=click.Path(file_okay=False, path_type=Path),
-                     envvar="PODIUM_STATE", help="Folder for what the server keeps."),
+                     envvar="PODIUM_STATE", show_envvar=True,
+                     help="Folder for what the server keeps."),
         click.option("--reload", is_flag=True, help="Restart when the folder changes."),
     )):  # fmt: skip
         command = option(command)

@@ -63,14 +63,14 @@ def _serve_folder(folder: Path, options: ServeOptions, say: Callable[[str], None
     url = address.url + parsed.spec.server.base_path
     _, call = curl_calls(Signature.of(parsed), url)[0]
     ready = partial(say, f"{parsed.spec.title}: {url}/\n\n  {call}\n\nStop with Ctrl+C.")
-    run(gunicorn, partial(_load, folder, workers), ready)
+    run(gunicorn, partial(_load, folder, workers, options.reload), ready)
 
 
-def _load(folder: Path, workers: int) -> WSGIApplication:
+def _load(folder: Path, workers: int, reload: bool) -> WSGIApplication:
     # Imported in the worker: the frameworks behind it must not be loaded before the fork.
     from podium.web.wsgi import start_worker
 
-    return start_worker(folder, workers)
+    return start_worker(folder, workers, reload)
 
 
 def _state(options: ServeOptions) -> Path:

@@ -88,7 +88,7 @@ def read(kind: type[T], table: object, where: str = "") -> tuple[T | None, list[
                 values[field.name] = value
         elif field.required:
             values[field.name] = None
-            mistakes.append(Mistake(key, f"is missing; expected {_expected(types[field.name])}"))
+            mistakes.append(Mistake(key, f"is missing; expected {expectation(types[field.name])}"))
     struct = kind(**values)
     rules = (Mistake(_join(where, rule.key), rule.message) for rule in struct.check())
     return struct, mistakes + [rule for rule in rules if not _known(rule, mistakes)]
@@ -134,7 +134,7 @@ def _convert(kind: Any, value: Any, key: str) -> tuple[Any, list[Mistake]]:
     except msgspec.ValidationError as err:
         path = re.search(r" - at `\$(.*)`$", str(err))
         place = f"{key}{path[1]}" if path else key
-        expected = f"expected {_expected(kind)}; found {_found(value, kind)}"
+        expected = f"expected {expectation(kind)}; found {_found(value, kind)}"
         return None, [Mistake(place, f"{expected}{_pattern_hint(kind)}")]
 
 
@@ -172,7 +172,7 @@ def _table_type(kind: Any) -> type[Table] | None:
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def _expected(kind: Any) -> str:
+def expectation(kind: Any) -> str:
     """Return in words what a key's type admits."""
     limit = "".join(_bound(meta) for meta in getattr(kind, "__metadata__", ()))
     bare = _bare(kind)
@@ -182,10 +182,10 @@ def _expected(kind: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(map(repr, args))
     if origin in (Union, UnionType):
-        return " or ".join(_expected(arg) for arg in args if arg is not NoneType) + limit
+        return " or ".join(expectation(arg) for arg in args if arg is not NoneType) + limit
     if origin is tuple:
         many = "a list of" if args[-1] is Ellipsis else f"a list of {len(args)}, each"
-        return f"{many} {_expected(args[0])}{limit}"
+        return f"{many} {expectation(args[0])}{limit}"
     if _table_type(kind) is not None or origin is dict or bare is dict:
         return "a table"
     return _WORDS.get(bare, str(bare)) + limit

@@ -70,17 +70,18 @@ def _calm(picture: Image.Image) -> Plane:
 def _find_ground(small: Plane) -> tuple[Plane, int]:
     """Return the ground's grey levels and the ink's sign: 1 lighter than the ground, -1 darker.
 
-    Both signs are tried; the right one leaves a ground that explains more of the picture.
+    Both signs are tried; the right one leaves a ground that explains more of the picture. For that
+    the surfaces are stiff: a pliant one would bend into a bold stroke and explain that as well.
     """
-    surfaces = {sign: _surface(small, sign) for sign in (-1, 1)}
-    tolerance = max(_peak(sign * (small - surface)) for sign, surface in surfaces.items()) / 4
+    surfaces = {sign: _surface(small, sign, stiffness=0.02) for sign in (-1, 1)}
+    tolerance = max(_peak(sign * (small - surface)) for sign, surface in surfaces.items()) / 8
     weight = _near_border(small.shape)
     explained = {
         sign: float((weight * (np.abs(small - surface) < tolerance)).sum())
         for sign, surface in surfaces.items()
     }
     sign = max(explained, key=lambda each: explained[each])
-    return _follow_shadows(small, surfaces[sign], sign), sign
+    return _follow_shadows(small, _surface(small, sign, stiffness=1e-3), sign), sign
 
 
 def _follow_shadows(small: Plane, ground: Plane, sign: int) -> Plane:
@@ -93,25 +94,24 @@ def _follow_shadows(small: Plane, ground: Plane, sign: int) -> Plane:
     return np.clip(ground, 0, 255)
 
 
-def _surface(small: Plane, sign: int) -> Plane:
+def _surface(small: Plane, sign: int, stiffness: float) -> Plane:
     """Return the quadratic surface through the pixels that are not ink, by reweighting."""
     basis = _polynomials(small.shape)
-    near_border = _near_border(small.shape)
-    weight = near_border
-    surface = np.full_like(small, np.average(small, weights=weight))
+    surface = np.full_like(small, small.mean())
     for _ in range(10):
         excess = np.maximum(sign * (small - surface), 0)
         spread = max(float(np.median(np.abs(small - surface))), 2.0)
-        weight = near_border / (1 + (excess / spread) ** 2)
-        surface = _fit(basis, small, weight)
+        weight = 1 / (1 + (excess / spread) ** 2)
+        surface = _fit(basis, small, weight, stiffness)
     return surface
 
 
-def _fit(basis: Plane, values: Plane, weight: Plane) -> Plane:
+def _fit(basis: Plane, values: Plane, weight: Plane, stiffness: float) -> Plane:
     """Return the weighted least-squares combination of the basis, shape of `values`."""
     weighted = basis * weight.reshape(-1, 1)
-    # A little ridge, since a line of pixels leaves some of the polynomials undetermined.
-    normal = weighted.T @ basis + 1e-4 * weight.sum() * np.eye(basis.shape[1], dtype=np.float32)
+    ridge = stiffness * weight.sum() * np.eye(basis.shape[1], dtype=np.float32)
+    ridge[0, 0] *= 1e-4
+    normal = weighted.T @ basis + ridge
     factors = np.linalg.solve(normal, weighted.T @ values.ravel())
     return np.asarray(basis @ factors, dtype=np.float32).reshape(values.shape)
 
@@ -125,7 +125,7 @@ def _polynomials(shape: tuple[int, ...]) -> Plane:
 
 def _near_border(shape: tuple[int, ...]) -> Plane:
     """Return weights that trust the border to be ground more than the middle."""
-    weight = np.full(shape, 4, dtype=np.float32)
+    weight = np.full(shape, 3, dtype=np.float32)
     rows, columns = (max(1, length // 10) for length in shape)
     weight[rows:-rows, columns:-columns] = 1
     return weight

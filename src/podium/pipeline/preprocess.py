@@ -108,10 +108,10 @@ def _matrix_encoder(signature: Signature, model: Model, spec: TensorSpec) -> Enc
         straight = order == sorted(order)
         columns = slice(None) if straight else order
         return lambda rows: {spec.name: np.array(rows, spec.dtype)[:, columns]}
-    numbers = [_to_number(feature) for feature in features]
+    cells = [(_to_number(feature), index) for feature, index in zip(features, order, strict=True)]
     return lambda rows: {
-        spec.name: np.array([[number(row[index]) for number, index in zip(numbers, order, strict=True)]
-                             for row in rows], spec.dtype)
+        spec.name: np.array([[number(row[index]) for number, index in cells] for row in rows],
+                            spec.dtype)
     }  # fmt: skip
 
 

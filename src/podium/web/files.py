@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from podium.app import App
-from podium.spec import Spec, inside
+from podium.spec import ModelSpec, Spec, inside
 from podium.web.markdown import render
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
@@ -22,6 +22,12 @@ class Offer:
             self.about, pictures = render(app.folder / app.spec.about, self._leads, prefix)
             self.files |= pictures
 
+    def card_of(self, model: ModelSpec) -> str:
+        """Return a model's card as HTML, or a line that says there is none."""
+        if not model.card:
+            return f"<p>The model {model.name} has no card.</p>"
+        return render(self._folder / model.card, lambda _: False, "")[0]
+
     def _leads(self, target: str) -> bool:
         """Whether a link in the introduction leads to a file that may be sent."""
         is_picture = target.lower().endswith(PICTURES)
@@ -35,5 +41,5 @@ class Offer:
 def _named(spec: Spec) -> set[str]:
     names = [reference.file for reference in spec.references]
     names += [example.image for example in spec.examples]
-    names += [spec.theme.logo, *(model.card for model in spec.models)]
+    names.append(spec.theme.logo)
     return {name for name in names if name}

@@ -21,7 +21,7 @@ from flask import (
 from werkzeug.exceptions import HTTPException
 
 from podium.app import App
-from podium.errors import InvalidInput, RequestError
+from podium.errors import InvalidInput, RequestError, UnknownModel
 from podium.web.body import BodyReader
 from podium.web.calls import curl_calls
 from podium.web.files import Offer
@@ -130,6 +130,17 @@ def docs() -> str:
     api = msgspec.json.decode(site().openapi)
     calls = curl_calls(site().app.signature, request.url_root)
     return render_template("docs.html", api=api, calls=calls)
+
+
+@pages.get("/models/<name>")
+def card(name: str) -> str:
+    """The card of one model."""
+    app = site().app
+    spec = next((spec for spec in app.spec.models if spec.name == name), None)
+    if spec is None:
+        raise UnknownModel(name, app.names)
+    html = site().offer.card_of(spec)
+    return render_template("card.html", model=spec, card=html)
 
 
 @pages.get("/theme.css")

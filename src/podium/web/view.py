@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from podium.app import App
 from podium.errors import FieldError
-from podium.prediction import Answer, Caution, ClassPrediction, Interval, ValuePrediction
+from podium.prediction import Answer, ClassPrediction, Interval, ValuePrediction
 from podium.spec import Feature
 
 PREVIEW_PIXELS = 320
@@ -42,17 +42,26 @@ class BarView(NamedTuple):
     interval: Interval | None
 
 
+class FactView(NamedTuple):
+    """A number about an answer, and what it means."""
+
+    name: str
+    value: str
+    about: str
+
+
 class AnswerView(NamedTuple):
     """One answer in words."""
 
     headline: str
-    percent: str
     words: str
-    bars: tuple[BarView, ...]
-    facts: tuple[tuple[str, str, str], ...]
-    warnings: tuple[Caution, ...]
     model: str
     version: str
+    facts: tuple[FactView, ...]
+    warnings: tuple[tuple[str, str], ...]
+    percent: str = ""
+    bars: tuple[BarView, ...] = ()
+    interval_note: str = ""
 
 
 def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] = ()) -> FormView:
@@ -69,10 +78,16 @@ def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] 
 def answer_view(app: App, answer: Answer) -> AnswerView:
     """Return the first prediction of an answer as the page shows it."""
     prediction = answer.predictions[0]
-    title = next(s.title or s.name for s in app.spec.models if s.name == answer.model)
-    if isinstance(prediction, ValuePrediction):
-        return _value_view(prediction, title, answer.version)
-    return _class_view(prediction, title, answer.version)
+    titles = {spec.name: spec.title or spec.name for spec in app.spec.models}
+    labels = {feature.name: feature.label or feature.name for feature in app.signature.features}
+    shown = _value_view(prediction) if isinstance(prediction, ValuePrediction) else (
+        _class_view(prediction)
+    )  # fmt: skip
+    return shown._replace(
+        model=titles[answer.model],
+        version=answer.version,
+        warnings=tuple((labels.get(w.field, w.field), w.message) for w in prediction.warnings),
+    )
 
 
 def image_preview(image: object) -> str | None:
@@ -102,49 +117,67 @@ def likelihood(probability: float) -> str:
     return next((words for least, words in scale if probability >= least), "uncertain")
 
 
-def _class_view(prediction: ClassPrediction, title: str, version: str) -> AnswerView:
+def _class_view(prediction: ClassPrediction) -> AnswerView:
     known = prediction.probability
     certainty = prediction.uncertainty
     intervals = certainty.intervals or {}
-    bars = tuple(
-        BarView(label, share, percent(share), intervals.get(label))
-        for label, share in (prediction.probabilities or {}).items()
-    )
-    facts = _facts(
-        ("Entropy", certainty.entropy, "0 when sure, higher when the probability is spread (nats)"),
-        ("Noise in the data", certainty.aleatoric, "the part that more training would not remove"),
-        ("Not yet learned", certainty.epistemic, "the part on which the passes disagree"),
-    )
     return AnswerView(
-        prediction.label,
-        percent(known) if known is not None else "",
-        likelihood(known) if known is not None else "no probability",
-        bars, _with_samples(facts, certainty.samples), tuple(prediction.warnings), title, version,
-    )  # fmt: skip
+        headline=prediction.label,
+        words="no probability" if known is None else likelihood(known),
+        percent="" if known is None else percent(known),
+        model="",
+        version="",
+        warnings=(),
+        bars=tuple(
+            BarView(label, share, percent(share), intervals.get(label))
+            for label, share in (prediction.probabilities or {}).items()
+        ),
+        interval_note=_interval_note(certainty.interval_level),
+        facts=(
+            _fact("Entropy", certainty.entropy, "0 when sure, higher when spread out (nats)"),
+            _fact(
+                "Noise in the data (aleatoric)",
+                certainty.aleatoric,
+                "the part more training would not end",
+            ),
+            _fact(
+                "Not yet learned (epistemic)",
+                certainty.epistemic,
+                "the part on which passes disagree",
+            ),
+            *_passes(certainty.samples),
+        ),
+    )
 
 
-def _value_view(prediction: ValuePrediction, title: str, version: str) -> AnswerView:
+def _value_view(prediction: ValuePrediction) -> AnswerView:
     certainty = prediction.uncertainty
     unit = f" {prediction.unit}" if prediction.unit else ""
     words = ""
     if certainty.interval and certainty.interval_level:
         low, high = certainty.interval
         words = f"{percent(certainty.interval_level)} of the passes: {low:.4g} to {high:.4g}{unit}"
-    facts = _facts(("Standard deviation", certainty.std, f"of the passes{unit and ', in' + unit}"))
     return AnswerView(
-        f"{prediction.value:.4g}{unit}", "", words, (), _with_samples(facts, certainty.samples),
-        tuple(prediction.warnings), title, version,
-    )  # fmt: skip
+        headline=f"{prediction.value:.4g}{unit}",
+        words=words,
+        model="",
+        version="",
+        warnings=(),
+        facts=(
+            _fact("Standard deviation", certainty.std, "how far the passes lie apart"),
+            *_passes(certainty.samples),
+        ),
+    )
 
 
-def _facts(*facts: tuple[str, float | None, str]) -> list[tuple[str, str, str]]:
-    return [(name, "not known" if value is None else f"{value:.3f}", about)
-            for name, value, about in facts]  # fmt: skip
+def _fact(name: str, value: float | None, about: str) -> FactView:
+    return FactView(name, "not known" if value is None else f"{value:.3f}", about)
 
 
-def _with_samples(
-    facts: list[tuple[str, str, str]], samples: int | None
-) -> tuple[tuple[str, str, str], ...]:
-    if samples is None:
-        return tuple(facts)
-    return (*facts, ("Passes", str(samples), "answers of the model or of its members behind this"))
+def _passes(samples: int | None) -> tuple[FactView, ...]:
+    about = "answers of the model, or of its members, behind this one"
+    return () if samples is None else (FactView("Passes", str(samples), about),)
+
+
+def _interval_note(level: float | None) -> str:
+    return "" if level is None else f"The thin line spans {level:.0%} of the passes."

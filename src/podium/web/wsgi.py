@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podium.app import App
+from podium.errors import PodiumError
 from podium.web.body import BodyReader
 from podium.web.middleware import Middleware, Router
 from podium.web.pages import create_pages
 from podium.web.predict import PredictEndpoint
+from podium.web.problem import reply_of, status_problem
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger("podium")
 
@@ -28,20 +32,36 @@ def create_wsgi(app: App) -> WSGIApplication:
     return Middleware(router, limits, app.spec.server)
 
 
-def start_worker(folder: Path, workers: int) -> WSGIApplication:
+def start_worker(folder: Path, workers: int, reload: bool = False) -> WSGIApplication:
     """Return the WSGI callable of a web worker.
 
     The default model is loaded before the first request is taken, the others behind it, so
     that a worker answers early; a request for one of them waits for it.
 
+    With `reload`, an application that cannot be loaded is served as its error: the next change
+    of the folder may mend it.
+
     Raises:
         PodiumError: the application or its default model cannot be loaded.
     """
     _log_to_stderr()
-    app = App(folder, workers)
-    app.served()
+    try:
+        app = App(folder, workers)
+        app.served()
+    except PodiumError as err:
+        if not reload:
+            raise
+        log.error("%s", err)
+        return partial(_tell, str(err))
     threading.Thread(target=_load_rest, args=(app,), name="load-models", daemon=True).start()
     return create_wsgi(app)
+
+
+def _tell(
+    message: str, _environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """Answer every request with what is wrong with the application."""
+    return reply_of(status_problem(503, message)).send(start_response)
 
 
 def _load_rest(app: App) -> None:

@@ -1,0 +1,51 @@
+# A clone and one `make` are all a newcomer needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: help demo test lint format docs bench clean
+
+help:  ## Say what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+demo: .venv/demo.stamp  ## Serve the default demo on http://localhost:5000
+	@$(BIN)/podium demo $(ARGS)
+
+test: .venv/test.stamp  ## Install what the tests need and run all of them
+	@sh scripts/setup packages
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest $(ARGS)
+
+lint: .venv/test.stamp  ## Check style and types alone
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/test.stamp  ## Put the code into its format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: .venv/test.stamp  ## Write the generated part of docs/reference again
+	$(BIN)/python docs/generate.py
+
+bench: .build/bench/bench.stamp  ## Measure Podium against a hand-written server and the raw loop
+	@sh scripts/setup bench-packages
+	.build/bench/venv/bin/python -m benchmarks $(ARGS)
+
+clean:  ## Remove what was installed and built
+	rm -rf .venv .build
+
+.venv/demo.stamp: pyproject.toml constraints.txt scripts/setup
+	@PYTHON='$(PYTHON)' sh scripts/setup venv .venv '.[sklearn]'
+	@touch $@
+
+.venv/test.stamp: pyproject.toml constraints.txt scripts/setup
+	@PYTHON='$(PYTHON)' sh scripts/setup venv .venv '.[sklearn,dev]'
+	@touch $@ .venv/demo.stamp
+
+.build/bench/bench.stamp: pyproject.toml constraints.txt benchmarks/requirements.txt scripts/setup
+	@PYTHON='$(PYTHON)' sh scripts/setup venv .build/bench/venv '.[sklearn]' benchmarks/requirements.txt
+	@touch $@

@@ -1,0 +1,38 @@
+"""Contenders are compared only when they give the same answers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from benchmarks import raw
+from benchmarks.applications import Case
+from benchmarks.servers import Server
+
+TOLERANCE: Final = 1e-4
+
+
+class Disagreement(Exception):
+    """Two contenders gave different answers to the same request."""
+
+
+def check_agreement(case: Case, servers: list[Server]) -> float:
+    """Return the largest difference between a server's probabilities and the raw loop's.
+
+    Raises:
+        Disagreement: a label differs, or a probability by more than TOLERANCE.
+    """
+    truth = raw.answer_of(case)
+    return max(_difference(server.name, server.ask(case), truth) for server in servers)
+
+
+def _difference(name: str, answer: dict[str, Any], truth: dict[str, float]) -> float:
+    label = max(truth, key=truth.__getitem__)
+    if answer["label"] != label:
+        raise Disagreement(f"{name} answers {answer['label']!r}, the raw loop {label!r}")
+    probabilities: dict[str, float] = answer["probabilities"]
+    if label not in probabilities:
+        raise Disagreement(f"{name} gives no probability of {label!r}")
+    worst = max(abs(value - truth[key]) for key, value in probabilities.items())
+    if worst > TOLERANCE:
+        raise Disagreement(f"{name}'s probabilities differ from the raw loop's by {worst:g}")
+    return worst
