@@ -5,6 +5,8 @@ in a reduced copy, whatever the image's size, so that a photo of 12 megapixels c
 than its pixels.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -12,6 +14,7 @@ from PIL import Image, ImageFilter
 Grey = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 REDUCED_SIDE = 96  # the reduced copy's longer side is from this to twice this
 FAINTEST_INK = 6.0  # grey levels; less is taken for paper
@@ -39,14 +42,14 @@ def light_on_dark(grey: Grey) -> Grey:
 def trim(grey: Grey, margin: float = 0.1) -> Grey:
     """Return the ink alone, centred on a square of ground, shape (side, side).
 
-    `margin` is what stays free on each side, as a part of the ink's longer side. Ink is what differs
-    from the border's usual grey level, in either direction; specks do not count. Without ink, the
-    whole image is centred on the square.
+    `margin` is what stays free on each side, as a part of the ink's longer side. Ink is what
+    differs from the border's usual grey level, in either direction; specks do not count. Without
+    ink, the whole image is centred on the square.
     """
     ground = _border_level(grey)
     # Twice: the second look is at the ink alone, so its edges are found to the pixel.
     ink = _cut(_cut(grey, ground), ground)
-    free = round(margin * max(ink.shape)) if ink.size < grey.size or np.ptp(grey) else 0
+    free = round(margin * max(ink.shape))
     side = max(ink.shape) + 2 * free
     square = np.full((side, side), ground, dtype=np.uint8)
     top, left = ((side - length) // 2 for length in ink.shape)
@@ -81,11 +84,11 @@ def _find_ground(small: Plane) -> tuple[Plane, int]:
         for sign, surface in surfaces.items()
     }
     sign = max(explained, key=lambda each: explained[each])
-    return _follow_shadows(small, _surface(small, sign, stiffness=1e-3), sign), sign
+    return _follow_shadows(small, _surface(small, sign, stiffness=5e-3), sign), sign
 
 
 def _follow_shadows(small: Plane, ground: Plane, sign: int) -> Plane:
-    """Return the ground corrected where soft shadows, which no low polynomial follows, change it."""
+    """Return the ground corrected for soft shadows, which no low polynomial follows."""
     for _ in range(2):
         above = sign * (small - ground)
         bare = (above < max(_peak(above) / 4, 1.0)).astype(np.float32)
@@ -173,7 +176,7 @@ def _stretch(contrast: Plane, level: float) -> Grey:
     return np.clip(contrast, 0, 255, out=contrast).astype(np.uint8)
 
 
-def _border(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+def _border(plane: NDArray[Pixel]) -> NDArray[Pixel]:
     """Return the outermost pixels, shape (pixels,)."""
     return np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
 
@@ -200,9 +203,13 @@ def _extent(line: Mask, factor: int) -> slice:
 
 
 def _strokes(ink: Mask) -> Mask:
-    """Return the mask without specks: pieces below an eighth of the largest piece."""
+    """Return the mask without pieces below an eighth of the largest: specks, dark corners.
+
+    What touches the image's border counts a third, since it is likely to be no writing.
+    """
     pieces = _pieces(ink)
-    areas = np.bincount(pieces.ravel())
+    areas = np.bincount(pieces.ravel()).astype(np.float32)
+    areas[_border(pieces)] /= 3  # once each, however often a piece touches
     areas[0] = 0
     return np.asarray((areas >= areas.max() / 8)[pieces] & ink)
 

@@ -18,7 +18,7 @@ from podium.web.http import JSON
 from podium.web.problem import PROBLEM, Problem
 
 _REFERENCE: Final = "#/components/schemas/{name}"
-_ERRORS: Final = {
+ERRORS: Final = {
     400: "The request cannot be read.",
     404: "There is no such model.",
     413: "The request is larger than the limit.",
@@ -47,7 +47,7 @@ def openapi(app: App) -> dict[str, Any]:
         "requestBody": {"required": True, "content": body},
         "responses": {
             "200": {"description": "The answer.", "content": {JSON: {"schema": schemas[1]}}},
-            **{str(code): {"description": text, **problem} for code, text in _ERRORS.items()},
+            **{str(code): {"description": text, **problem} for code, text in ERRORS.items()},
         },
     }
     return {

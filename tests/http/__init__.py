@@ -1,0 +1,1 @@
+"""The contract of the HTTP API, spoken to a real server over a real socket."""
