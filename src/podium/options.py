@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from podium.errors import FieldError, InvalidInput, nearest
+from podium.errors import FieldError, InvalidInput, UnknownModel, nearest
 from podium.signature import printable
 from podium.spec import RESERVED
 
@@ -29,11 +29,12 @@ class Options(Struct, frozen=True):
     include: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, texts: Mapping[str, str]) -> Options:
-        """Return the options in a query string.
+    def parse(cls, texts: Mapping[str, str], models: Sequence[str]) -> Options:
+        """Return the options in a query string; `models` are the names there are.
 
         Raises:
             InvalidInput: naming every one that is unknown or wrong.
+            UnknownModel: the model's name is all that is wrong.
         """
         if not texts:
             return _DEFAULT
@@ -47,8 +48,11 @@ class Options(Struct, frozen=True):
                 errors.append(FieldError(printable(name), f"is not a query parameter.{hint}"))
             except ValueError as err:
                 errors.append(FieldError(name, f"expected {err}; found {printable(text)!r}"))
+        unknown = UnknownModel(texts["model"], models) if _names_none(values, models) else None
+        if unknown and not errors:
+            raise unknown
         if errors:
-            raise InvalidInput(errors)
+            raise InvalidInput([*errors, *(unknown.errors if unknown else ())])
         return cls(**values)  # type: ignore[arg-type]
 
     def shown(self, labels: int) -> int:
@@ -57,6 +61,10 @@ class Options(Struct, frozen=True):
 
 
 _DEFAULT: Final = Options()
+
+
+def _names_none(values: Mapping[str, object], models: Sequence[str]) -> bool:
+    return "model" in values and values["model"] not in models
 
 
 def _whole(text: str, least: int, expected: str) -> int:

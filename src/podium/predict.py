@@ -20,7 +20,8 @@ def predict_once(folder: Path, inputs: Sequence[str], options: Mapping[str, str 
         PodiumError: the application, the model or the input is wrong.
     """
     app = App(folder)
-    wishes = Options.parse({name: text for name, text in options.items() if text is not None})
+    given = {name: text for name, text in options.items() if text is not None}
+    wishes = Options.parse(given, app.names)
     answer = app.predict(_items(app, inputs), wishes)
     return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
 

@@ -19,7 +19,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from conformance.cases import (
+from tests.conformance.cases import (
     COLOURS,
     LABELS,
     MIXED,
@@ -35,7 +35,7 @@ from conformance.cases import (
     numbers,
     with_gaps,
 )
-from conformance.graphs import (
+from tests.conformance.graphs import (
     BIAS,
     BOOL,
     DOUBLE,

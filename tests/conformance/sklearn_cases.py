@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from conformance.cases import (
+from tests.conformance.cases import (
     LABELS,
     MIXED,
     OPTIONAL_MIXED,

@@ -11,8 +11,8 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from conformance import onnx_cases, sklearn_cases
-from conformance.cases import Built, Case, build, reversed_labels
+from tests.conformance import onnx_cases, sklearn_cases
+from tests.conformance.cases import Built, Case, build, reversed_labels
 from podium.app import App
 from podium.errors import ModelError
 from podium.options import Options
@@ -21,6 +21,8 @@ from podium.prediction import ClassPrediction, ValuePrediction
 CASES = (*onnx_cases.CASES, *sklearn_cases.CASES)
 FIRST = tuple({Path(case.file).suffix: case for case in reversed(CASES)}.values())
 """One case of each runtime."""
+
+NAMING = tuple(case for case in CASES if case.names_labels)
 
 THREADS = 16
 
@@ -145,11 +147,7 @@ def test_version_is_the_files_digest(built: Built) -> None:
     assert built.app.version("m") == digest
 
 
-def _with_labels(case: Case) -> bool:
-    return case.names_labels
-
-
-@pytest.mark.parametrize("case", filter(_with_labels, CASES), ids=named)
+@pytest.mark.parametrize("case", NAMING, ids=named)
 def test_labels_stand_in_the_applications_order(case: Case, tmp_path: Path) -> None:
     """Where the file names its classes, listing them the other way round changes no answer."""
     built = build(case, tmp_path / "one")
@@ -161,7 +159,7 @@ def test_labels_stand_in_the_applications_order(case: Case, tmp_path: Path) -> N
     assert mine == other
 
 
-@pytest.mark.parametrize("case", filter(_with_labels, CASES), ids=named)
+@pytest.mark.parametrize("case", NAMING, ids=named)
 def test_labels_may_be_left_out_where_the_file_names_them(case: Case, tmp_path: Path) -> None:
     """Without [task] labels the file's own are used, and the answers are the same."""
     built = build(case, tmp_path)

@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.missing import program
 from tests.support.server import running
 
@@ -78,7 +76,6 @@ def test_the_makefile_has_the_readmes_targets() -> None:
 
 def test_the_tutorial_leads_to_an_application(tmp_path: Path) -> None:
     """Its script, its podium.toml, its commands and its curl line work one after the other."""
-    pytest.importorskip("skops")
     (tmp_path / "train.py").write_text(blocks(TUTORIAL, "python")[0])
     run([sys.executable, "train.py"], tmp_path)
     init, check, serve, *_ = lines(TUTORIAL, "podium")

@@ -17,6 +17,7 @@ Mask = NDArray[np.bool_]
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 REDUCED_SIDE = 96  # the reduced copy's longer side is from this to twice this
+LONGEST_INK = 2048  # pixels, after trimming
 FAINTEST_INK = 6.0  # grey levels; less is taken for paper
 DARKEST_GROUND = 24.0  # grey levels added to the ground, so that black can be divided by
 
@@ -44,17 +45,23 @@ def trim(grey: Grey, margin: float = 0.1) -> Grey:
 
     `margin` is what stays free on each side, as a part of the ink's longer side. Ink is what
     differs from the border's usual grey level, in either direction; specks do not count. Without
-    ink, the whole image is centred on the square.
+    ink, the whole image is centred on the square. More than 2048 pixels of ink are reduced.
     """
     ground = _border_level(grey)
     # Twice: the second look is at the ink alone, so its edges are found to the pixel.
-    ink = _cut(_cut(grey, ground), ground)
+    ink = _shorten(_cut(_cut(grey, ground), ground))
     free = round(margin * max(ink.shape))
     side = max(ink.shape) + 2 * free
     square = np.full((side, side), ground, dtype=np.uint8)
     top, left = ((side - length) // 2 for length in ink.shape)
     square[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return square
+
+
+def _shorten(ink: Grey) -> Grey:
+    """Return the ink reduced, if need be, so that a long strip makes no gigantic square."""
+    factor = -(-max(ink.shape) // LONGEST_INK)
+    return np.asarray(Image.fromarray(ink).reduce(factor)) if factor > 1 else ink
 
 
 def _reduce(picture: Image.Image, side: int) -> Plane:
@@ -65,7 +72,7 @@ def _reduce(picture: Image.Image, side: int) -> Plane:
 
 def _calm(picture: Image.Image) -> Plane:
     """Return the picture without the grain of a large photo; small ones keep every pixel."""
-    radius = max(picture.size) / 500
+    radius = min(max(picture.size) / 500, 16)
     calm = picture.filter(ImageFilter.GaussianBlur(radius)) if radius > 0.5 else picture
     return np.asarray(calm, dtype=np.float32)
 
@@ -116,7 +123,7 @@ def _fit(basis: Plane, values: Plane, weight: Plane, stiffness: float) -> Plane:
     ridge[0, 0] *= 1e-4
     normal = weighted.T @ basis + ridge
     factors = np.linalg.solve(normal, weighted.T @ values.ravel())
-    return np.asarray(basis @ factors, dtype=np.float32).reshape(values.shape)
+    return (basis @ factors).reshape(values.shape).astype(np.float32)
 
 
 def _polynomials(shape: tuple[int, ...]) -> Plane:
@@ -192,14 +199,13 @@ def _cut(grey: Grey, ground: int) -> Grey:
         return grey
     ink = _strokes(small > _peak(small) / 3)
     factor = max(1, max(grey.shape) // REDUCED_SIDE)
-    rows, columns = (_extent(ink.any(axis=axis), factor) for axis in (1, 0))
-    return grey[rows, columns]
+    rows, columns = np.nonzero(ink)
+    return grey[_extent(rows, factor), _extent(columns, factor)]
 
 
-def _extent(line: Mask, factor: int) -> slice:
-    """Return where the line holds ink, in pixels of the image that was reduced by `factor`."""
-    at = np.flatnonzero(line)
-    return slice(int(at[0]) * factor, (int(at[-1]) + 1) * factor)
+def _extent(at: NDArray[np.intp], factor: int) -> slice:
+    """Return from where to where ink is, in pixels of the image that was reduced by `factor`."""
+    return slice(int(at.min()) * factor, (int(at.max()) + 1) * factor)
 
 
 def _strokes(ink: Mask) -> Mask:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import parse_form_data
 
-from podium.errors import FieldError, InvalidInput, MalformedRequest, UnsupportedBody, nearest
+from podium.errors import (
+    FieldError,
+    InvalidInput,
+    MalformedRequest,
+    UnknownModel,
+    UnsupportedBody,
+    nearest,
+)
 from podium.options import Options
 from podium.pipeline.decode import Items, JsonReader, check_count, read_images
 from podium.signature import Signature, printable
@@ -28,9 +35,10 @@ URLENCODED: Final = "application/x-www-form-urlencoded"
 class BodyReader:
     """Reads the requests of one application."""
 
-    def __init__(self, signature: Signature, limits: Limits) -> None:
+    def __init__(self, signature: Signature, limits: Limits, models: Sequence[str]) -> None:
         self.signature = signature
         self.limits = limits
+        self.models = models
         self._json = JsonReader(signature, limits.rows)
 
     def read(self, environ: WSGIEnvironment) -> tuple[Items, Options]:
@@ -42,12 +50,12 @@ class BodyReader:
         query = _query(environ)
         kind = media_type(environ)
         if kind == JSON:
-            return self._json.read(read_body(environ)), Options.parse(query)
+            return self._together(lambda: self._json.read(read_body(environ)), query)
         if kind in (MULTIPART, URLENCODED):
             form, files = parse_form(environ, self.limits)
             return self.read_form(form, files, query)
         if kind.startswith("image/") and self.signature.image is not None:
-            return read_images([read_body(environ)], "image"), Options.parse(query)
+            return self._together(lambda: read_images([read_body(environ)], "image"), query)
         raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
 
     def read_form(
@@ -59,32 +67,30 @@ class BodyReader:
         """Return what a form asks to be predicted; options may stand among its fields."""
         wishes = {name: form[name] for name in RESERVED if name in form}
         fields = {name: texts for name, texts in form.lists() if name not in RESERVED}
-        items, errors = self._items(fields, files)
-        try:
-            options = Options.parse({**query, **wishes})
-        except InvalidInput as err:
-            errors += err.errors
-        if errors:
-            raise InvalidInput(errors)
-        return items, options
+        read = self._row if self.signature.image is None else self._images
+        return self._together(lambda: read(fields, files), {**query, **wishes})
 
-    def _items(
-        self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]
-    ) -> tuple[Items, list[FieldError]]:
+    def _together(
+        self, read: Callable[[], Items], wishes: Mapping[str, str]
+    ) -> tuple[Items, Options]:
+        """Return items and options; when both are wrong, all their mistakes in one error."""
         try:
-            if self.signature.image is not None:
-                return self._images(fields, files), []
-            return [self._row(fields, files)], []
-        except InvalidInput as err:
-            return [], list(err.errors)
+            options = Options.parse(wishes, self.models)
+        except (InvalidInput, UnknownModel) as wrong:
+            try:
+                read()
+            except InvalidInput as err:
+                raise InvalidInput([*err.errors, *wrong.errors]) from err
+            raise
+        return read(), options
 
-    def _row(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Any:
+    def _row(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
         errors = [FieldError(name, "is a file; expected a value") for name in files]
         errors += [FieldError(name, f"is given {len(texts)} times; expected once")
                    for name, texts in fields.items() if len(texts) > 1]  # fmt: skip
         if errors:
             raise InvalidInput(errors)
-        return self.signature.parse_row({name: texts[0] for name, texts in fields.items()})
+        return [self.signature.parse_row({name: texts[0] for name, texts in fields.items()})]
 
     def _images(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
         errors = [FieldError(printable(name), "expected a file: -F image=@photo.jpg")
