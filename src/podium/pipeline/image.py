@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
@@ -9,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ExifTags, ImageOps, UnidentifiedImageError
 from PIL import Image as pil
-from PIL import ImageOps, UnidentifiedImageError
 from PIL.Image import Image, Resampling
 
 from podium.pipeline.ink import light_on_dark, trim
@@ -21,6 +22,7 @@ MAX_PIXELS: Final = 64_000_000
 """The largest image that is decoded; its header is enough to refuse a larger one."""
 
 pil.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, as an error and not a warning
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, for every request
 
 _RESAMPLING: Final = {
     "nearest": Resampling.NEAREST,
@@ -39,14 +41,16 @@ def open_image(body: bytes) -> Image:
     if not body:
         raise ValueError("is empty (0 bytes); expected an image file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is no reason to refuse a picture
-            image = pil.open(BytesIO(body), formats=FORMATS)
-            _check_size(image)
-            return to_rgb(ImageOps.exif_transpose(image))
+        image = pil.open(BytesIO(body), formats=FORMATS)
     except UnidentifiedImageError as err:
         raise ValueError(f"is not an image file of a known format: {', '.join(FORMATS)}") from err
-    except (OSError, SyntaxError, EOFError, OverflowError, MemoryError, TypeError) as err:
+    except Exception as err:  # Pillow passes on whatever a damaged file causes
+        raise ValueError(f"cannot be read as an image; it may be damaged: {err}") from err
+    _check_size(image)
+    try:
+        image.load()
+        return to_rgb(_upright(image))
+    except Exception as err:  # likewise
         raise ValueError(f"cannot be read as an image; it may be damaged: {err}") from err
 
 
@@ -77,6 +81,15 @@ def _check_size(image: Image) -> None:
     if width * height > MAX_PIXELS:
         found = f"has {width} x {height} pixels"
         raise ValueError(f"{found}; at most {MAX_PIXELS // 10**6} megapixels are read")
+
+
+def _upright(image: Image) -> Image:
+    """Turn a photo as its camera was held; damaged metadata is no reason to refuse it."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return image if orientation == 1 else ImageOps.exif_transpose(image)
+    except (SyntaxError, ValueError, TypeError, KeyError, ZeroDivisionError, struct.error):
+        return image
 
 
 def _from_deep_grey(image: Image) -> Image:
