@@ -93,6 +93,9 @@ class MalformedRequest(RequestError):
 
     title = "Malformed request"
 
+    def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(message, errors or [FieldError("body", message)])
+
 
 class UnknownModel(RequestError):
     """The request names a model that the application does not have."""
@@ -118,6 +121,9 @@ class UnsupportedBody(RequestError):
 
     status = 415
     title = "Unsupported content type"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, [FieldError("Content-Type", message)])
 
 
 class InvalidInput(RequestError):

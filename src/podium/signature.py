@@ -19,6 +19,10 @@ Row = tuple[Cell, ...]
 MAX_ERRORS: Final = 100
 """The most mistakes that one answer names."""
 
+MAX_NUMBER: Final = 3.4e38
+MAX_INTEGER: Final = 2**63 - 1
+"""Numbers beyond these fit no model: single precision and 64-bit integers."""
+
 _TRUE: Final = ("true", "yes", "on", "1")
 _FALSE: Final = ("false", "no", "off", "0")
 
@@ -102,10 +106,8 @@ def check_cell(feature: Feature, value: object) -> Cell:
         if feature.optional:
             return None
         raise ValueError(f"is missing; expected {expectation(feature)}")
-    if feature.kind == "number" and _is_number(value):
-        return _finite(feature, value)
-    if feature.kind == "integer" and _is_number(value) and _is_whole(value):
-        return int(value)  # type: ignore[call-overload, no-any-return]
+    if feature.kind in ("number", "integer") and _is_number(value):
+        return _check_number(feature, value)
     if feature.kind == "boolean" and isinstance(value, bool):
         return value
     if feature.kind == "category" and value in feature.choices:
@@ -146,18 +148,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) or (math.isfinite(value) and value == int(value))
-
-
-def _finite(feature: Feature, value: Any) -> float:
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise ValueError(f"expected {expectation(feature)}; found {number}, which is not finite")
-    return number
+def _check_number(feature: Feature, value: Any) -> float | int:
+    expected = f"expected {expectation(feature)}; found {shown(value)}"
+    if not math.isfinite(value if isinstance(value, float) else 0):
+        raise ValueError(f"{expected}, which is not finite")
+    if abs(value) > (MAX_NUMBER if feature.kind == "number" else MAX_INTEGER):
+        raise ValueError(f"{expected}, which is too large")
+    if feature.kind == "number":
+        return float(value)
+    if value != int(value):
+        raise ValueError(f"{expected}.")
+    return int(value)
 
 
 def _outside(feature: Feature, value: float) -> Caution:

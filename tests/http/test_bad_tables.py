@@ -62,7 +62,8 @@ def test_no_json(penguins: Client, body: bytes, detail: str) -> None:
         ({"inputs": GENTOO}, "an object with dict"), ({"inputs": "x"}, "an object with str"),
         ({"inputs": None}, "an object with NoneType"),
     ],
-    ids=["list", "text", "null", "number", "bare row", "empty", "object", "text in it", "null in it"],
+    ids=["list", "text", "null", "number", "bare row", "empty", "object", "text in it",
+         "null in it"],
 )  # fmt: skip
 def test_other_shape(penguins: Client, document: Any, found: str | None) -> None:
     """JSON of another shape is malformed; what is expected and what was found are told."""
@@ -105,7 +106,6 @@ def test_rows_that_are_no_objects(penguins: Client) -> None:
         ({"bill_lenght_mm": 1}, "bill_lenght_mm",
          "is not a feature. Did you mean 'bill_length_mm'?"),
         ({"colour": 1}, "colour", f"is not a feature. Features: {FEATURES}."),
-        ({"x" * 500: 1}, "x" * 80, f"is not a feature. Features: {FEATURES}."),
         ({"\ud800": 1}, "\\ud800", f"is not a feature. Features: {FEATURES}."),
         ({"bill_length_mm": "long"}, "bill_length_mm", "expected a number in mm; found 'long'."),
         ({"bill_length_mm": "47.5"}, "bill_length_mm", "expected a number in mm; found '47.5'."),
@@ -121,8 +121,10 @@ def test_rows_that_are_no_objects(penguins: Client) -> None:
          "expected a number in g; found -inf, which is not finite"),
         ({"body_mass_g": 10**400}, "body_mass_g",
          "expected a number in g; found inf, which is not finite"),
-        ({"island": "Dreem"}, "island", f"expected {ISLANDS}; found 'Dreem'. Did you mean 'Dream'?"),
-        ({"island": "dream"}, "island", f"expected {ISLANDS}; found 'dream'. Did you mean 'Dream'?"),
+        ({"island": "Dreem"}, "island",
+         f"expected {ISLANDS}; found 'Dreem'. Did you mean 'Dream'?"),
+        ({"island": "dream"}, "island",
+         f"expected {ISLANDS}; found 'dream'. Did you mean 'Dream'?"),
         ({"island": "Iceland"}, "island", f"expected {ISLANDS}; found 'Iceland'."),
         ({"island": 1}, "island", f"expected {ISLANDS}; found 1."),
         ({"island": "\ud800"}, "island", f"expected {ISLANDS}; found '\\ud800'."),
@@ -134,10 +136,15 @@ def test_rows_that_are_no_objects(penguins: Client) -> None:
 def test_wrong_value(penguins: Client, changes: dict[str, Any], field: str, message: str) -> None:
     """A wrong value is named by its row and feature, with what is expected and what was found."""
     answer = penguins.predict_json(inputs(GENTOO, {**GENTOO, **changes}))
-    if message.endswith("found 'm'."):
-        assert answer.errors[0][1].startswith(message)  # a hint may follow
-        message = answer.errors[0][1]
     assert_problem(answer, 422, "Invalid input", [(f"inputs[1].{field}", message)])
+
+
+def test_long_unknown_name(penguins: Client) -> None:
+    """An unknown name of any length is named by its beginning."""
+    ((field, message),) = penguins.predict({**GENTOO, "x" * 100_000: 1}).errors
+    assert field.startswith("inputs[0].xxx")
+    assert len(field) < 100
+    assert message == f"is not a feature. Features: {FEATURES}."
 
 
 def test_float_overflow_in_json(penguins: Client) -> None:
@@ -212,15 +219,12 @@ def test_wrong_kind(weights: Client, field: str, value: Any, message: str) -> No
     assert_problem(answer, 422, "Invalid input", [(f"inputs[0].{field}", message)])
 
 
-@pytest.mark.parametrize("number", [1e300, 10**30, 10**400], ids=["1e300", "1e30", "1e400"])
+@pytest.mark.parametrize("number", [1e300, 10**400], ids=["1e300", "400 digits"])
 def test_integer_too_large(weights: Client, number: float) -> None:
-    """A whole number of any length gets an answer or is named, and never breaks the server."""
+    """A whole number that no model can take is the request's mistake."""
     answer = weights.predict({**BEAM, "count": number})
-    if number == 10**30:
-        assert answer.predictions[0]["value"] == pytest.approx(1e31)
-    else:
-        assert answer.status == 422
-        assert [field for field, _ in answer.errors] == ["inputs[0].count"]
+    assert (answer.status, answer.json()["title"]) == (422, "Invalid input")
+    assert [field for field, _ in answer.errors] == ["inputs[0].count"]
 
 
 def test_form_with_mistakes(penguins: Client) -> None:

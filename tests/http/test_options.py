@@ -40,6 +40,12 @@ def test_first_row_alone(penguins: Client, model: str) -> None:
     assert _numbers(together[0]) == pytest.approx(_numbers(alone), abs=1e-5)
 
 
+def test_each_row_draws_its_own_noise(penguins: Client) -> None:
+    """The same bird in many rows gets noise of its own in each, however many rows there are."""
+    found = penguins.predict(*[HARD] * 700, query="?top=1").predictions
+    assert len({one["probability"] for one in found}) == 700
+
+
 def test_chunks_of_a_large_batch(penguins: Client) -> None:
     """A row far down gets the same answer however many rows follow it."""
     shorter = penguins.predict(*[HARD] * 341).predictions

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper, save
 
 SIDE = 16
@@ -136,19 +137,19 @@ def _save_colours(file: Path, area: tuple[int, int, int, int]) -> None:
     constants = {
         "starts": np.array([top, left]), "ends": np.array([bottom, right]),
         "axes": np.array([2, 3]), "last": np.array([1]),
-        "three": np.float32([3]), "one": np.float32([1]),
+        "three": _floats(3), "one": _floats(1),
     }  # fmt: skip
     _save(file, nodes, {"image": ["n", 3, SIDE, SIDE]}, {"probabilities": ["n", 4]}, constants)
 
 
 def _save_weights(file: Path, *, noise: bool = False, slow: bool = False) -> None:
     nodes = [helper.make_node("MatMul", ["x", "weights"], ["exact"])]
-    constants = {"weights": np.float32([[1], [10], [100], [1000]])}
+    constants = {"weights": _floats(1, 10, 100, 1000).reshape(4, 1)}
     inputs: dict[str, list[str | int]] = {"x": ["n", 4]}
     result = "exact"
     if noise:
         inputs["eps"] = ["n", 1]
-        constants["half"] = np.float32([0.5])
+        constants["half"] = _floats(0.5)
         nodes += [
             helper.make_node("Mul", ["eps", "half"], ["part"]),
             helper.make_node("Add", ["exact", "part"], ["noisy"]),
@@ -163,7 +164,7 @@ def _save_weights(file: Path, *, noise: bool = False, slow: bool = False) -> Non
 
 def _work(side: int, times: int) -> tuple[list[Any], dict[str, Any]]:
     """Return nodes that multiply large matrices and change nothing."""
-    constants = {"zero": np.float32([0]), "share": np.float32([1 / side]),
+    constants = {"zero": _floats(0), "share": _floats(1 / side),
                  "square": np.array([side, side])}  # fmt: skip
     nodes = [
         helper.make_node("ReduceMean", ["exact"], ["mean"], keepdims=1, axes=[0, 1]),
@@ -179,6 +180,10 @@ def _work(side: int, times: int) -> tuple[list[Any], dict[str, Any]]:
         helper.make_node("Add", ["exact", "still"], ["slow"]),
     ]
     return nodes, constants
+
+
+def _floats(*values: float) -> NDArray[np.float32]:
+    return np.array(values, np.float32)
 
 
 def _save(

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -141,10 +142,9 @@ def exchange(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Return the answer to one request on an open connection."""
-    try:
+    # A server that refuses early closes while the body is still on its way.
+    with suppress(BrokenPipeError, ConnectionResetError):
         connection.request(method, path, body, dict(headers or {}))
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # a server that refuses early closes while the body is still on its way
     response = connection.getresponse()
     answer = Answer(response.status, response.msg, response.read())
     check_every_answer(answer)

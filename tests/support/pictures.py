@@ -50,10 +50,10 @@ def frames(form: str, colours: Sequence[Colour], **options: Any) -> bytes:
     return encoded(first, form, save_all=True, append_images=rest, **options)
 
 
-def noise_jpeg(side: int = 64) -> bytes:
-    """Return a JPEG with so much in it that half of it is clearly too little."""
-    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
-    return encoded(pil.fromarray(pixels), "JPEG")
+def noise(form: str) -> bytes:
+    """Return an image with so much in it that half of the file is clearly too little."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    return encoded(pil.fromarray(pixels), form)
 
 
 def quartered() -> Image:

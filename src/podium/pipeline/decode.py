@@ -9,22 +9,28 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from PIL.Image import Image
 
 from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestTooLarge
-from podium.pipeline.image import open_image
-from podium.signature import Row, Signature, merged
+from podium.pipeline.image import MAX_REQUEST_PIXELS, decode, peek
+from podium.signature import MAX_INTEGER, MAX_NUMBER, Row, Signature, merged
 from podium.spec import Feature
 from podium.strict import shown
+
+T = TypeVar("T")
 
 Items = list[Row] | list[Image]
 """The inputs of one request: rows of features, or upright RGB images."""
 
-_CELLS: Final[dict[str, Any]] = {"number": float, "integer": int, "boolean": bool}
+_CELLS: Final[dict[str, Any]] = {
+    "number": Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)],
+    "integer": Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)],
+    "boolean": bool,
+}
 
 
 class JsonReader:
@@ -87,18 +93,36 @@ def check_count(count: int, limit: int) -> None:
 def read_images(bodies: Sequence[bytes | FieldError], where: str) -> list[Image]:
     """Return the images in `bodies`; `where` names each one's field by its index.
 
+    All headers are looked at before anything is decoded.
+
     Raises:
         InvalidInput: naming every one that cannot be read.
+        RequestTooLarge: together they have too many pixels.
     """
+    fields = [where.format(index) for index in range(len(bodies))]
+    opened = _each(peek, bodies, fields)
+    pixels = sum(image.width * image.height for image in opened)
+    if pixels > MAX_REQUEST_PIXELS:
+        message = (
+            f"The images have {pixels // 10**6} megapixels together; the limit of one request is "
+            f"{MAX_REQUEST_PIXELS // 10**6}. Send fewer at a time."
+        )
+        raise RequestTooLarge(message, [FieldError("image", message)])
+    return _each(decode, opened, fields)
+
+
+def _each(
+    stage: Callable[[T], Image], things: Sequence[T | FieldError], fields: Sequence[str]
+) -> list[Image]:
+    """Return the stage's result for each thing, or raise all that went wrong."""
     images: list[Image] = []
     errors: list[FieldError] = []
-    for index, body in enumerate(bodies):
-        field = where.format(index)
+    for thing, field in zip(things, fields, strict=True):
         try:
-            if isinstance(body, FieldError):
-                errors.append(FieldError(field, body.message))
+            if isinstance(thing, FieldError):
+                errors.append(FieldError(field, thing.message))
             else:
-                images.append(open_image(body))
+                images.append(stage(thing))
         except ValueError as err:
             errors.append(FieldError(field, str(err)))
     if errors:
@@ -140,7 +164,7 @@ def _inputs(body: bytes, signature: Signature) -> list[Any]:
         raise MalformedRequest(f"The body is empty. Send JSON such as {example}")
     try:
         # The standard library also reads NaN and Infinity, so that their field can be named.
-        document = json.loads(body)
+        document = json.loads(body, parse_int=_integer)
     except RecursionError as err:
         raise MalformedRequest("The body is nested too deeply to be read") from err
     except ValueError as err:
@@ -157,6 +181,11 @@ def _inputs(body: bytes, signature: Signature) -> list[Any]:
             "The JSON has another shape", [FieldError(n, message) for n in others]
         )
     return document["inputs"]  # type: ignore[no-any-return]
+
+
+def _integer(digits: str) -> int | float:
+    """Return an integer; Python refuses to read one of thousands of digits, no model takes it."""
+    return int(digits) if len(digits) < 400 else float(digits)
 
 
 def _example(signature: Signature) -> str:

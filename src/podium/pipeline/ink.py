@@ -144,7 +144,7 @@ def _near_border(shape: tuple[int, ...]) -> Plane:
 def _smooth(plane: Plane) -> Plane:
     """Return the plane blurred by a Gaussian of a twelfth of its longer side."""
     rows, columns = (_blurring(length, max(plane.shape) / 12) for length in plane.shape)
-    return rows @ plane @ columns.T
+    return np.asarray(rows @ plane @ columns.T, dtype=np.float32)
 
 
 def _blurring(length: int, sigma: float) -> Plane:
@@ -205,7 +205,8 @@ def _cut(grey: Grey, ground: int) -> Grey:
 
 def _extent(at: NDArray[np.intp], factor: int) -> slice:
     """Return from where to where ink is, in pixels of the image that was reduced by `factor`."""
-    return slice(int(at.min()) * factor, (int(at.max()) + 1) * factor)
+    edge = int(factor > 1)  # of the reduced image: ink may reach into it without filling it
+    return slice(max(0, int(at.min()) - edge) * factor, (int(at.max()) + 1 + edge) * factor)
 
 
 def _strokes(ink: Mask) -> Mask:

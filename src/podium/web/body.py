@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -86,8 +87,7 @@ class BodyReader:
 
     def _row(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
         errors = [FieldError(name, "is a file; expected a value") for name in files]
-        errors += [FieldError(name, f"is given {len(texts)} times; expected once")
-                   for name, texts in fields.items() if len(texts) > 1]  # fmt: skip
+        errors += [_repeated(name, len(texts)) for name, texts in fields.items() if len(texts) > 1]
         if errors:
             raise InvalidInput(errors)
         return [self.signature.parse_row({name: texts[0] for name, texts in fields.items()})]
@@ -143,7 +143,18 @@ def parse_form(
 
 def _query(environ: WSGIEnvironment) -> dict[str, str]:
     text = environ.get("QUERY_STRING", "")
-    return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+    if not text:
+        return {}
+    pairs = parse_qsl(text, keep_blank_values=True)
+    names = Counter(name for name, _ in pairs)
+    errors = [_repeated(name, count) for name, count in names.items() if count > 1]
+    if errors:
+        raise InvalidInput(errors)
+    return dict(pairs)
+
+
+def _repeated(name: str, count: int) -> FieldError:
+    return FieldError(printable(name), f"is given {count} times; expected once")
 
 
 def _unknown(name: str) -> FieldError:

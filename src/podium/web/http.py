@@ -51,26 +51,30 @@ _STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for stat
 
 
 class LimitedInput:
-    """A body of unknown length that ends in RequestTooLarge when it passes the limit."""
+    """A body that ends in RequestTooLarge when it is, or is announced to be, over the limit."""
 
-    def __init__(self, stream: BinaryIO, limit: Size) -> None:
+    def __init__(self, stream: BinaryIO, limit: Size, announced: int | None) -> None:
         self._stream = stream
         self._limit = limit
+        self._announced = announced or 0
         self._left = int(limit)
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes, all of them when it is negative."""
-        return self._counted(self._stream.read(self._ask(size)))
+        return self._counted(self._stream.read, size)
 
     def readline(self, size: int = -1) -> bytes:
         """Return one line, or its first `size` bytes."""
-        return self._counted(self._stream.readline(self._ask(size)))
+        return self._counted(self._stream.readline, size)
 
-    def _ask(self, size: int) -> int:
-        # One byte more than allowed shows that there is more.
-        return self._left + 1 if size < 0 else min(size, self._left + 1)
-
-    def _counted(self, data: bytes) -> bytes:
+    def _counted(self, read: Callable[[int], bytes], size: int) -> bytes:
+        if self._announced > self._limit:
+            raise too_large(self._limit, self._announced)
+        try:
+            # One byte more than allowed shows that there is more.
+            data = read(self._left + 1 if size < 0 else min(size, self._left + 1))
+        except Exception as err:  # each server has its own errors for a body that breaks off
+            raise MalformedRequest(f"The body cannot be read to its end: {err!r}") from err
         self._left -= len(data)
         if self._left < 0:
             raise too_large(self._limit)

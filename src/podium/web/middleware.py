@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from podium.spec import Limits, Server
-from podium.web.http import LimitedInput, content_length, too_large
+from podium.web.http import LimitedInput, content_length
 from podium.web.problem import problem_reply, reply_of, status_problem
 
 if TYPE_CHECKING:
@@ -67,11 +67,8 @@ class Middleware:
             _log(environ, request_id, status, time.perf_counter() - started)
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        length = content_length(environ)
-        if length is not None and length > self._limit:
-            raise too_large(self._limit, length)
-        if length is None:
-            environ["wsgi.input"] = LimitedInput(environ["wsgi.input"], self._limit)
+        stream = environ["wsgi.input"]
+        environ["wsgi.input"] = LimitedInput(stream, self._limit, content_length(environ))
         if self._hosts and _host(environ) not in self._hosts:
             wrong = status_problem(421, "This server does not answer to that host name")
             return reply_of(wrong).send(start)

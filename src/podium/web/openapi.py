@@ -13,7 +13,7 @@ from podium.pipeline.decode import body_type
 from podium.prediction import ClassAnswer, ValueAnswer
 from podium.signature import Signature
 from podium.spec import Feature
-from podium.web.body import MULTIPART
+from podium.web.body import MULTIPART, URLENCODED
 from podium.web.http import JSON
 from podium.web.problem import PROBLEM, Problem
 
@@ -36,9 +36,12 @@ def openapi(app: App) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         [inputs, answer, Problem], ref_template=_REFERENCE
     )
+    _require_all(components)
     body = {JSON: {"schema": schemas[0]}, MULTIPART: {"schema": _form_schema(signature)}}
     if signature.image is not None:
         body["image/*"] = {"schema": {}}
+    else:
+        body[URLENCODED] = body[MULTIPART]
     problem = {"content": {PROBLEM: {"schema": schemas[2]}}}
     operation = {
         "operationId": "predict",
@@ -57,6 +60,14 @@ def openapi(app: App) -> dict[str, Any]:
         "paths": {"/predict": {"post": operation}, **_descriptions()},
         "components": {"schemas": components},
     }
+
+
+def _require_all(components: dict[str, Any]) -> None:
+    """Say that what is unknown is null and never left out, but for samples not asked for."""
+    for name in ("ClassUncertainty", "ValueUncertainty"):
+        if name in components:
+            parts = components[name]["properties"]
+            components[name]["required"] = [p for p in parts if not p.startswith("sample_")]
 
 
 def _parameters(app: App) -> list[dict[str, Any]]:
