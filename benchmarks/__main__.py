@@ -38,8 +38,8 @@ Measure = Callable[[int, int], Load]
 
 
 @click.command(help=__doc__)
-@click.option("--seconds", default=6, show_default=True, help="The time of one measurement.")
-@click.option("--rounds", default=3, show_default=True, help="How often each is measured.")
+@click.option("--seconds", default=3, show_default=True, help="The time of one measurement.")
+@click.option("--rounds", default=5, show_default=True, help="How often each is measured.")
 @click.option("--quick", is_flag=True, help="One round of 2 s: whether it runs, not how fast.")
 @click.option("--check", is_flag=True, help="End with status 1 when a target is missed.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Also write the report here.")

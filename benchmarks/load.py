@@ -15,6 +15,7 @@ from benchmarks.servers import ROOT, Server
 from podium.cpus import available_cpus
 
 WARM_UP_S: Final = 1
+TIMEOUT_S: Final = 10
 SCRIPT: Final = """\
 local file = io.open("{body}", "rb")
 wrk.method = "POST"
@@ -25,9 +26,10 @@ file:close()
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
-    '\\n{{"requests": %d, "us": %d, "p50": %f, "p99": %f, "refused": %d, "broken": %d}}\\n',
+    '\\n{{"requests": %d, "us": %d, "p50": %f, "p99": %f, "errors": ' ..
+    '{{"status": %d, "connect": %d, "read": %d, "write": %d, "timeout": %d}}}}\\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+    errors.status, errors.connect, errors.read, errors.write, errors.timeout))
 end
 """
 
@@ -54,9 +56,7 @@ def load_server(server: Server, case: Case, connections: int, seconds: int, work
     _wrk(server, script, connections, WARM_UP_S)
     result = _wrk(server, script, connections, seconds)
     server.check_alive()
-    return Load(
-        result["requests"] / result["us"] * 1e6, result["p50"] / 1000, result["p99"] / 1000
-    )
+    return Load(result["requests"] / result["us"] * 1e6, result["p50"] / 1000, result["p99"] / 1000)
 
 
 def load_raw(case: Case, connections: int, seconds: int, work: Path) -> Load:
@@ -84,13 +84,15 @@ def find_wrk() -> str:
 
 def _wrk(server: Server, script: Path, connections: int, seconds: int) -> dict[str, Any]:
     command = [find_wrk(), "--threads", "1", "--connections", str(connections)]
-    command += ["--duration", f"{seconds}s", "--script", str(script), server.url]
+    command += ["--duration", f"{seconds}s", "--timeout", f"{TIMEOUT_S}s"]
+    command += ["--script", str(script), server.url]
     output = _output(command, seconds + 30)
     result: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
-    if result["refused"] or result["broken"] or not result["requests"]:
+    errors = ", ".join(f"{kind} {count}" for kind, count in result["errors"].items() if count)
+    if errors or not result["requests"]:
         raise LoadFailed(
-            f"{server.name}: of {result['requests']} requests {result['refused']} had a status "
-            f"other than 2xx or 3xx and {result['broken']} broke; see {server.log}"
+            f"{server.name}: of {result['requests']} requests some failed "
+            f"({errors or 'none was answered'}); see {server.log}"
         )
     return result
 

@@ -96,7 +96,9 @@ def _rates(results: Results) -> Table:
 def _ratios(results: Results) -> Table:
     table: Table = [RATIOS]
     for case, connections in dict.fromkeys((cell.case, cell.connections) for cell in results):
-        ratios = [_ratio_text(results, case, connections, to) for to in ("hand-written", "raw loop")]
+        ratios = [
+            _ratio_text(results, case, connections, to) for to in ("hand-written", "raw loop")
+        ]
         table.append((case, str(connections), *ratios))
     return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from podium.cpus import available_cpus
 from podium.engines.local import LocalEngine
 from podium.errors import Mistake, ModelError, SpecError, UnknownModel
 from podium.options import Options
-from podium.pipeline import Pipeline, load_functions
+from podium.pipeline import Pipeline, learn_labels, load_functions
 from podium.pipeline.decode import Items
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
-from podium.runtimes import Model, Source, load
+from podium.runtimes import Model, Source, load, model_files
 from podium.signature import Signature
 from podium.spec import FILE, ModelSpec, Spec, check_labels, parse
 
@@ -111,12 +111,15 @@ class App:
     def version(self, name: str) -> str:
         """Return what names the content of the model's file, loaded or not."""
         served = self._served.get(name)
-        return served.version if served else _digest(self._path(self._specs[name]))
+        return served.version if served else self._version(self._specs[name])
 
     def _load(self, spec: ModelSpec) -> Served:
         model = self._load_model(spec)
         pipeline = Pipeline(self.signature, spec, model, self._engine, self._functions)
-        return Served(spec, _digest(self._path(spec)), pipeline)
+        return Served(spec, self._version(spec), pipeline)
+
+    def _version(self, spec: ModelSpec) -> str:
+        return _digest(model_files(self._path(spec), spec.runtime))
 
     def _load_model(self, spec: ModelSpec) -> Model:
         return load(Source(self._path(spec), self._threads), spec.runtime)
@@ -128,7 +131,7 @@ class App:
         """Return the signature with the default model's own labels where none are written."""
         if signature.kind == "regression" or signature.labels:
             return signature
-        labels = self._load_model(self.spec.models[0]).labels
+        labels = learn_labels(signature, self._load_model(self.spec.models[0]))
         wrong = list(check_labels(labels)) if labels else [
             Mistake("labels", "is missing, and the default model names no classes")
         ]  # fmt: skip
@@ -138,6 +141,11 @@ class App:
         return replace(signature, labels=labels)
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:VERSION_DIGITS]
+def _digest(files: Sequence[Path]) -> str:
+    """Return what names the content of a model's files: of one file, its sha256's beginning."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while part := stream.read(1 << 20):
+                digest.update(part)
+    return digest.hexdigest()[:VERSION_DIGITS]

@@ -127,21 +127,22 @@ def _items(app: App, example: Example) -> Items:
 def render_report(report: Report) -> None:
     """Print a report as two tables and a verdict."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
-    models = Table("Model", "Format", "Version", "Load", "One answer", "", title=report.title)
+    title = escape(report.title)
+    models = Table("Model", "Format", "Version", "Load", "One answer", "", title=title)
     for model in report.models:
-        told = f"[red]{model.error}" if model.error else "[green]ok"
+        told = f"[red]{escape(model.error)}" if model.error else "[green]ok"
         times = ("", "") if model.error else (f"{model.load_s:.2f} s", f"{model.latency_ms:.1f} ms")
         models.add_row(model.name, model.platform, model.version, *times, told)
     console.print(models)
     if report.examples:
         examples = Table("Example", "Model", "Expected", "Answer", "")
         for example in report.examples:
-            examples.add_row(
-                example.title, example.model, example.expected, example.found, _mark(example)
-            )
+            cells = (example.title, example.model, example.expected, example.found)
+            examples.add_row(*map(escape, cells), _mark(example))
         console.print(examples)
     console.print("[green]All is well." if report.passed else "[red]Something is wrong; see above.")
 

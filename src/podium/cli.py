@@ -32,7 +32,7 @@ class Command(click.Group):
 
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, package_name="podium")
+@click.version_option(__version__, prog_name="podium")
 def main() -> None:
     """Turn a trained model into a REST API and a page that says how sure it is."""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from podium.errors import PodiumError
+from podium.errors import PodiumError, SpecError
 from podium.inspect import Guess, inspect_model
-from podium.spec import FILE, Feature, Image
+from podium.runtimes import model_files
+from podium.spec import FILE, Feature, Image, Spec
+from podium.strict import read
 
 Ask = Callable[[Guess], Guess]
 """Shows a guess to someone and returns it corrected."""
@@ -24,17 +27,21 @@ def create_application(model: Path, folder: Path, ask: Ask | None = None) -> tup
     Raises:
         PodiumError: the folder holds something already; nothing is overwritten.
         ModelError: the model cannot be loaded or described.
+        SpecError: what it says of itself makes no application, such as a feature named "seed".
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PodiumError(f"{folder} exists and is not empty. Choose another with --output.")
     guess = inspect_model(model)
     guess = ask(guess) if ask else guess
-    (folder / "models").mkdir(parents=True)
-    # An ONNX graph may keep its weights in a file beside it.
-    for file in (model, model.with_name(model.name + ".data")):
-        if file.is_file():
-            shutil.copy2(file, folder / "models" / file.name)
-    (folder / FILE).write_text(podium_toml(guess, model), "utf-8")
+    text = podium_toml(guess, model)
+    _, mistakes = read(Spec, tomllib.loads(text))
+    if mistakes:
+        raise SpecError(folder / FILE, mistakes)
+    for file in model_files(model):
+        copy = folder / "models" / file.relative_to(model.parent)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copy)
+    (folder / FILE).write_text(text, "utf-8")
     return guess.notes
 
 
@@ -67,6 +74,8 @@ def _image(image: Image) -> Iterator[str]:
     yield f"size = {_toml(list(image.size))}"
     yield f"colour = {_toml(image.colour)}"
     yield f"layout = {_toml(image.layout)}"
+    if image.scale == 1:
+        yield "scale = 1.0"
     yield "# scale = 0.00392156862745098  # multiplies the 8-bit values\n# mean = []\n# std = []"
 
 
@@ -93,4 +102,4 @@ def _name(stem: str) -> str:
 
 def _toml(value: str | list[str] | list[int]) -> str:
     """Return a value as TOML; its strings and lists are written as JSON's are."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

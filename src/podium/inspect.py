@@ -51,11 +51,14 @@ def _image(model: Model) -> Image | None:
     layout: Layout = "NHWC" if rest[2] in CHANNELS and rest[0] not in CHANNELS else "NCHW"
     channels, *size = rest if layout == "NCHW" else (rest[2], *rest[:2])
     height, width = (pixels or GUESSED_PIXELS for pixels in size)
-    return Image(size=(height, width), colour="grey" if channels == 1 else "rgb", layout=layout)
+    colour: Literal["grey", "rgb"] = "grey" if channels == 1 else "rgb"
+    if model.inputs[0].dtype.kind in "iu":  # bytes as they are; scaled to 1 all would be 0
+        return Image(size=(height, width), colour=colour, layout=layout, scale=1.0)
+    return Image(size=(height, width), colour=colour, layout=layout)
 
 
 def _features(model: Model) -> tuple[Feature, ...]:
-    if len(model.inputs) > 1 or not _is_matrix(model.inputs[0]):
+    if len(model.inputs) > 1 or not (model.features or _is_matrix(model.inputs[0])):
         return tuple(_feature_of_input(spec) for spec in model.inputs)
     width = model.inputs[0].shape[1]
     if width is None:

@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from podium.cells import printable
 from podium.errors import FieldError, InvalidInput, UnknownModel, nearest
-from podium.signature import printable
 from podium.spec import RESERVED
 
 INCLUDES: Final = ("samples",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def _items(app: App, inputs: Sequence[str]) -> Items:
         for text, (_, equals, _) in zip(inputs, pairs, strict=True)
         if not equals
     ]
+    names = Counter(name.strip() for name, _, _ in pairs)
+    wrong += [FieldError(name, f"is given {count} times; expected once")
+              for name, count in names.items() if count > 1]  # fmt: skip
     if wrong:
         raise InvalidInput(wrong)
     return [app.signature.parse_row({name.strip(): value for name, _, value in pairs})]

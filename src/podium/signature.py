@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
+from podium.cells import Cell, check_cell, parse_cell, printable
 from podium.errors import FieldError, InvalidInput, nearest
 from podium.prediction import Caution
 from podium.spec import Feature, Image, Parsed
-from podium.strict import shown
 
-Cell = float | int | str | bool | None
 Row = tuple[Cell, ...]
 """One item of a tabular application: a value for each feature, in their order."""
 
 MAX_ERRORS: Final = 100
 """The most mistakes that one answer names."""
-
-MAX_NUMBER: Final = 3.4e38
-MAX_INTEGER: Final = 2**63 - 1
-"""Numbers beyond these fit no model: single precision and 64-bit integers."""
-
-_TRUE: Final = ("true", "yes", "on", "1")
-_FALSE: Final = ("false", "no", "off", "0")
 
 
 @dataclass(frozen=True)
@@ -94,71 +85,6 @@ class Signature:
 
     def _hint(self, name: str) -> str:
         return nearest(name, self.names) or f" Features: {', '.join(self.names)}."
-
-
-def check_cell(feature: Feature, value: object) -> Cell:
-    """Return `value` as the feature takes it.
-
-    Raises:
-        ValueError: saying in words what is wrong with it.
-    """
-    if value is None:
-        if feature.optional:
-            return None
-        raise ValueError(f"is missing; expected {expectation(feature)}")
-    if feature.kind in ("number", "integer") and _is_number(value):
-        return _check_number(feature, value)
-    if feature.kind == "boolean" and isinstance(value, bool):
-        return value
-    if feature.kind == "category" and value in feature.choices:
-        return str(value)
-    hint = nearest(value, feature.choices) if isinstance(value, str) else ""
-    raise ValueError(f"expected {expectation(feature)}; found {shown(value)}.{hint}")
-
-
-def parse_cell(feature: Feature, text: str) -> object:
-    """Return the text of a form's field as a value; what is no such value stays text."""
-    text = text.strip()
-    if not text:
-        return None
-    if feature.kind in ("number", "integer"):
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    if feature.kind == "boolean":
-        return True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
-    return text
-
-
-def expectation(feature: Feature) -> str:
-    """Return in words what values a feature takes."""
-    if feature.kind == "category":
-        return f"one of {', '.join(feature.choices)}"
-    words = {"number": "a number", "integer": "a whole number", "boolean": "true or false"}
-    return words[feature.kind] + (f" in {feature.unit}" if feature.unit else "")
-
-
-def printable(text: str) -> str:
-    """Return `text` with what no UTF-8 can hold escaped, cut to 80 characters."""
-    return text.encode("utf-8", "backslashreplace").decode()[:80]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _check_number(feature: Feature, value: Any) -> float | int:
-    expected = f"expected {expectation(feature)}; found {shown(value)}"
-    if not math.isfinite(value if isinstance(value, float) else 0):
-        raise ValueError(f"{expected}, which is not finite")
-    if abs(value) > (MAX_NUMBER if feature.kind == "number" else MAX_INTEGER):
-        raise ValueError(f"{expected}, which is too large")
-    if feature.kind == "number":
-        return float(value)
-    if value != int(value):
-        raise ValueError(f"{expected}.")
-    return int(value)
 
 
 def _outside(feature: Feature, value: float) -> Caution:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections import Counter
@@ -11,7 +12,8 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-from podium.errors import Mistake, SpecError
+from podium.cells import check_cell
+from podium.errors import Mistake, SpecError, nearest
 from podium.strict import Period, Size, Table, read
 
 FILE: Final = "podium.toml"
@@ -81,8 +83,16 @@ class Feature(Table, frozen=True, kw_only=True):
             yield Mistake("choices", f"{choice!r} stands there twice")
         if self.range is not None and self.kind not in ("number", "integer"):
             yield Mistake("range", "belongs to a number or an integer")
-        elif self.range is not None and not self.range[0] < self.range[1]:
+        elif self.range is not None and not -math.inf < self.range[0] < self.range[1] < math.inf:
             yield Mistake("range", f"expected [least, greatest], found {list(self.range)}")
+        if self.example is not None and self.kind is not None:
+            yield from self._check_example()
+
+    def _check_example(self) -> Iterator[Mistake]:
+        try:
+            check_cell(self, self.example)
+        except ValueError as err:
+            yield Mistake("example", str(err))
 
 
 class Image(Table, frozen=True, kw_only=True):
@@ -323,7 +333,7 @@ class Spec(Table, frozen=True, kw_only=True):
         if self.text is not None:
             yield Mistake("text", "text input is reserved and not served by this version")
         for key in ("features", "models"):
-            for name in _repeated(one.name for one in getattr(self, key)):
+            for name in _repeated(one.name for one in getattr(self, key) or () if one.name):
                 yield Mistake(key, f"the name {name!r} stands there twice")
         for index, example in enumerate(self.examples):
             if example.image is None and self.image is not None:
@@ -350,8 +360,9 @@ def parse(folder: Path) -> Parsed:
     assert spec is not None  # tomllib returns a table
     mistakes += _check_files(folder, spec)
     labels, wrong = _labels(folder, spec.task)
-    if mistakes or wrong:
-        raise SpecError(file, [*mistakes, *wrong])
+    mistakes += [*wrong, *_check_expected(spec, labels)]
+    if mistakes:
+        raise SpecError(file, mistakes)
     return Parsed(spec, labels)
 
 
@@ -387,13 +398,15 @@ def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
         path = inside(folder, name)
         if path is None:
             yield Mistake(key, f"{name!r} leads outside the application folder")
-        elif not path.exists():
+        elif not path.is_file():
             yield Mistake(key, f"there is no file {name!r} in {folder}")
 
 
 def _named_files(spec: Spec) -> Iterator[tuple[str, str]]:
-    single = {"about": spec.about, "theme.logo": spec.theme.logo}
-    for index, model in enumerate(spec.models):
+    single = {"about": spec.about, "theme.logo": spec.theme and spec.theme.logo}
+    if spec.task is not None and isinstance(spec.task.labels, str):
+        single["task.labels"] = spec.task.labels
+    for index, model in enumerate(spec.models or ()):
         single |= {f"models[{index}].file": model.file, f"models[{index}].card": model.card}
     for index, reference in enumerate(spec.references):
         single[f"references[{index}].file"] = reference.file
@@ -402,14 +415,31 @@ def _named_files(spec: Spec) -> Iterator[tuple[str, str]]:
     yield from ((key, name) for key, name in single.items() if name)
 
 
+def _check_expected(spec: Spec, labels: tuple[str, ...]) -> Iterator[Mistake]:
+    """Yield what no model of the task could answer to an example."""
+    for index, example in enumerate(spec.examples):
+        value, key = example.expected, f"examples[{index}].expected"
+        if value is None or spec.task is None:
+            continue
+        if spec.task.kind == "regression" and not isinstance(value, (int, float)):
+            yield Mistake(key, f"expected a number; found {value!r}")
+        if labels and str(value) not in labels:
+            hint = nearest(str(value), labels)
+            yield Mistake(key, f"expected one of the labels; found {value!r}.{hint}")
+
+
 def _labels(folder: Path, task: Task | None) -> tuple[tuple[str, ...], list[Mistake]]:
     """Return the labels, read from their file where a file is named; () when left out."""
     if task is None or not isinstance(task.labels, str):
         return (task.labels if task and isinstance(task.labels, tuple) else ()), []
     path = inside(folder, task.labels)
     if path is None or not path.is_file():
-        return (), [Mistake("task.labels", f"there is no file {task.labels!r} in {folder}")]
-    labels = tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
+        return (), []  # told with the other files
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as err:
+        return (), [Mistake("task.labels", f"{task.labels}: {err}")]
+    labels = tuple(line.strip() for line in lines if line.strip())
     wrong = [Mistake("task.labels", f"{task.labels}: {m.message}") for m in check_labels(labels)]
     return labels, wrong
 

@@ -113,8 +113,9 @@ def _join(where: str, key: str) -> str:
 
 
 def _known(rule: Mistake, mistakes: list[Mistake]) -> bool:
-    """Whether a key that could not be read explains why the rule is broken."""
-    return any(mistake.key.startswith(rule.key) for mistake in mistakes)
+    """Whether a key, or an item of it, that could not be read explains why the rule is broken."""
+    pattern = re.compile(re.escape(rule.key) + r"(\[\d+\])*")
+    return any(pattern.fullmatch(mistake.key) for mistake in mistakes)
 
 
 def _unknown(kind: type[Table], where: str, key: str) -> Mistake:
@@ -175,6 +176,9 @@ _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 def expectation(kind: Any) -> str:
     """Return in words what a key's type admits."""
     limit = "".join(_bound(meta) for meta in getattr(kind, "__metadata__", ()))
+    inner = _optional(kind)
+    if not limit and inner is not kind:
+        limit = "".join(_bound(meta) for meta in getattr(inner, "__metadata__", ()))
     bare = _bare(kind)
     origin, args = get_origin(bare), get_args(bare)
     if isinstance(bare, type) and issubclass(bare, (Size, Period)):
@@ -203,14 +207,18 @@ def _bound(meta: Any) -> str:
 def _pattern_hint(kind: Any) -> str:
     """Return a key's description where its text must follow a pattern."""
     metas = getattr(kind, "__metadata__", ())
-    metas += getattr(_first_text(kind), "__metadata__", ())
+    metas += getattr(_optional(kind), "__metadata__", ())
     patterned = any(meta.pattern for meta in metas)
     return next((f". {meta.description}" for meta in metas if meta.description), "") * patterned
 
 
-def _first_text(kind: Any) -> Any:
-    """Return the Annotated text inside `Annotated[text | None, ...]`."""
-    return next(iter(get_args(getattr(kind, "__origin__", kind))), kind)
+def _optional(kind: Any) -> Any:
+    """Return what stands inside `Annotated[kind | None, ...]`, with its own metadata."""
+    union = getattr(kind, "__origin__", kind)
+    if get_origin(union) not in (Union, UnionType):
+        return kind
+    rest = [arg for arg in get_args(union) if arg is not NoneType]
+    return rest[0] if len(rest) == 1 else kind
 
 
 def _found(value: object, kind: Any) -> str:

@@ -19,6 +19,7 @@ from podium.app import App
 from podium.options import Options
 from podium.pipeline.decode import JsonReader
 from podium.prediction import ClassPrediction, Prediction, ValuePrediction
+from podium.signature import Row
 
 Input = Mapping[str, object]
 Inputs = Sequence[Input]
@@ -101,6 +102,11 @@ def build(case: Case, folder: Path) -> Built:
     oracle = case.write(folder)
     (folder / "podium.toml").write_text(case.toml, "utf-8")
     return Built(case, App(folder), oracle)
+
+
+def rows_of(*rows: Row) -> list[Row]:
+    """Return rows as a list that may be given to an application."""
+    return list(rows)
 
 
 def as_array(predictions: Sequence[Prediction], labels: Sequence[str]) -> NDArray[np.float64]:

@@ -22,8 +22,7 @@ STRING = TensorProto.STRING
 UINT8 = TensorProto.UINT8
 BOOL = TensorProto.BOOL
 
-Shape = Sequence[int | str]
-Value = tuple[str, int, Shape]
+Value = tuple[str, int, Any]
 """Name, element type and shape of an input or output; a text in the shape is any length."""
 
 WEIGHTS = np.array([[0.9, -0.4, 0.1], [-0.3, 0.8, -0.6], [0.2, -0.5, 0.7]])

@@ -60,7 +60,7 @@ MIXED_WEIGHTS = np.array([[0.5, -0.2, 0.1], [0.1, -0.1, 0.05], [-0.4, 0.3, 0.2],
 
 
 def _logits(inputs: Inputs) -> NDArray[np.float64]:
-    return matrix(inputs) @ WEIGHTS + BIAS
+    return np.asarray(matrix(inputs) @ WEIGHTS + BIAS)
 
 
 def _classes(inputs: Inputs) -> NDArray[np.float64]:
@@ -320,13 +320,16 @@ def noisy_passes(inputs: Inputs, classes: int, samples: int, seed: int = 0) -> N
     return softmax(logits) if classes > 1 else logits[:, :, 0]
 
 
-NUMBERS_PIPELINE = NUMBERS + """
+NUMBERS_PIPELINE = (
+    NUMBERS
+    + """
 [pipeline]
 preprocess = "steps:prepare"
 postprocess = "steps:name"
 """
+)
 
-STEPS = '''
+STEPS = """
 import numpy as np
 
 def prepare(items):
@@ -336,7 +339,7 @@ def name(outputs):
     logits = outputs["scores"] * 2
     e = np.exp(logits - logits.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
-'''
+"""
 
 
 def _write_pipeline(folder: Path) -> Oracle:
@@ -386,7 +389,9 @@ def write_pictures(layout: str, element: int = FLOAT) -> Callable[[Path], Oracle
             constant("scale", np.array(scale, np.float32)),
             constant("W", WEIGHTS.astype(np.float32)),
         ]
-        save(folder / FILE, nodes, [("X", element, shape)], [("scores", FLOAT, ["N", 3])], constants)
+        save(
+            folder / FILE, nodes, [("X", element, shape)], [("scores", FLOAT, ["N", 3])], constants
+        )
         return _picture_oracle
 
     return write

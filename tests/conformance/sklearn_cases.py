@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import skops.io
 from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -138,6 +139,12 @@ def forest(kind: Any, **options: Any) -> Any:
     return kind(n_estimators=TREES, max_depth=5, random_state=0, **options)
 
 
+def _hot() -> ColumnTransformer:
+    """Return what spreads the colour over sparse columns, as encoders do by default."""
+    columns = [("hot", OneHotEncoder(), [3])]
+    return ColumnTransformer(columns, remainder="passthrough", sparse_threshold=1.0)
+
+
 def _case(name: str, write: Callable[[Path], Oracle], **options: Any) -> Case:
     given = {"inputs": numbers, "labels": ORDER, "names_labels": True, "tolerance": 1e-12}
     return Case(f"sklearn-{name}", FILE, write, **{**given, **options})
@@ -157,12 +164,11 @@ CASES = (
     _case("pipeline", classifier(make_pipeline(StandardScaler(), LogisticRegression()))),
     _case("pipeline-forest",
           classifier(make_pipeline(StandardScaler(), forest(RandomForestClassifier)))),
-    _case("pipeline-one-hot-forest", _mixed(
-        make_pipeline(OneHotEncoder(handle_unknown="ignore"), forest(RandomForestClassifier)),
-        gaps=False), inputs=mixed, inputs_toml=MIXED),
-    _case("pipeline-one-hot", _mixed(
-        make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()),
-        gaps=False), inputs=mixed, inputs_toml=MIXED),
+    _case("pipeline-one-hot-forest",
+          _mixed(make_pipeline(_hot(), forest(RandomForestClassifier)), gaps=False),
+          inputs=mixed, inputs_toml=MIXED),
+    _case("pipeline-one-hot", _mixed(make_pipeline(_hot(), LogisticRegression()), gaps=False),
+          inputs=mixed, inputs_toml=MIXED),
     _case("gaps", _mixed(DecisionTreeClassifier(random_state=0), gaps=True),
           inputs=with_gaps, inputs_toml=OPTIONAL_MIXED),
     _case("forest-gaps", _mixed(forest(RandomForestClassifier), gaps=True),
@@ -171,7 +177,8 @@ CASES = (
     _case("named-features", _named_features),
     _case("whole-number-classes", _whole_numbers, labels=("100", "30", "4")),
     _regression("linear", regressor(LinearRegression())),
-    _regression("pipeline-regressor", regressor(make_pipeline(StandardScaler(), LinearRegression()))),
+    _regression("pipeline-regressor",
+                regressor(make_pipeline(StandardScaler(), LinearRegression()))),
     _regression("forest-regressor", regressor(forest(RandomForestRegressor))),
     _regression("extra-trees-regressor", regressor(forest(ExtraTreesRegressor))),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from podium.errors import Overloaded
+from podium.errors import ModelError, Overloaded, PodiumError
 from podium.runtimes import Arrays, Model
 
 
@@ -28,6 +28,7 @@ class LocalEngine:
 
         Raises:
             Overloaded: the queue is full, or no slot became free in time.
+            ModelError: the framework fails.
         """
         if not self._waiting.acquire(blocking=False):
             raise Overloaded("Too many requests are waiting for the model; try again shortly")
@@ -36,6 +37,10 @@ class LocalEngine:
                 raise Overloaded(f"No room for the model within {self.timeout_s:g} s")
             try:
                 return model.predict(inputs)
+            except PodiumError:
+                raise
+            except Exception as err:  # each framework has its own
+                raise ModelError(f"The model fails on this input: {err}") from err
             finally:
                 self._running.release()
         finally:

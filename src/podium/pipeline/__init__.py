@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from importlib import util
@@ -22,7 +23,7 @@ from podium.runtimes import Arrays, Model
 from podium.signature import Signature
 from podium.spec import FILE, Code, ModelSpec
 
-__all__ = ["Pipeline", "load_functions"]
+__all__ = ["Pipeline", "learn_labels", "load_functions"]
 
 Function = Callable[[Any], Any]
 
@@ -82,6 +83,7 @@ class Pipeline:
         labels = self.signature.labels
         if postprocess is not None:
             classes = len(labels) if self.signature.kind == "classification" else None
+            custom_scores(postprocess, probe, classes)
             return lambda outputs: custom_scores(postprocess, outputs, classes)
         passes = self.passes.samples if self.passes else None
         if self.signature.kind == "regression":
@@ -97,6 +99,14 @@ class Pipeline:
             raise
         except Exception as err:  # whatever a framework or the maker's code raises
             raise ModelError(f"The model fails on a probe batch: {err}") from err
+
+
+def learn_labels(signature: Signature, model: Model) -> tuple[str, ...]:
+    """Return the classes that the file names; some formats show them only in an answer."""
+    if not model.labels:
+        with contextlib.suppress(Exception):  # without labels there is none to tell
+            model.predict(encoder(signature, model)(probe_items(signature)))
+    return model.labels
 
 
 def load_functions(folder: Path, code: Code) -> dict[str, Function]:

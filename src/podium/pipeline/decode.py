@@ -15,9 +15,10 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from PIL.Image import Image
 
+from podium.cells import MAX_INTEGER, MAX_NUMBER, printable
 from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestTooLarge
 from podium.pipeline.image import MAX_REQUEST_PIXELS, decode, peek
-from podium.signature import MAX_INTEGER, MAX_NUMBER, Row, Signature, merged
+from podium.signature import Row, Signature, merged
 from podium.spec import Feature
 from podium.strict import shown
 
@@ -178,7 +179,7 @@ def _inputs(body: bytes, signature: Signature) -> list[Any]:
     if others:
         message = 'stands beside "inputs"; options go into the query string'
         raise MalformedRequest(
-            "The JSON has another shape", [FieldError(n, message) for n in others]
+            "The JSON has another shape", [FieldError(printable(n), message) for n in others]
         )
     return document["inputs"]  # type: ignore[no-any-return]
 

@@ -150,11 +150,16 @@ def _resize(image: Image, spec: ImageSpec) -> Image:
 
 
 def _resize_shortest(image: Image, spec: ImageSpec, resampling: Resampling) -> Image:
-    """Resize so that the centre crop keeps `spec.crop` of the shorter side."""
-    height, width = spec.size
-    scale = max(int(width / spec.crop) / image.width, int(height / spec.crop) / image.height)
-    size = max(width, int(image.width * scale)), max(height, int(image.height * scale))
-    return image.resize(size, resampling)
+    """Resize so that the centre crop keeps `spec.crop` of the shorter side.
+
+    Sizes are cut to whole pixels as torchvision's Resize and timm's crop_pct do.
+    """
+    height, width = (int(side / spec.crop) for side in spec.size)
+    if width * image.height >= height * image.width:  # the width decides
+        height = max(height, int(width * image.height / image.width))
+    else:
+        width = max(width, int(height * image.width / image.height))
+    return image.resize((width, height), resampling)
 
 
 def _crop(image: Image, spec: ImageSpec) -> Image:

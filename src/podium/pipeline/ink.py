@@ -17,6 +17,9 @@ Mask = NDArray[np.bool_]
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 REDUCED_SIDE = 96  # the reduced copy's longer side is from this to twice this
+# How the terms of the ground's surface resist: a level hardly, a slope a little, a bend in full.
+RESISTANCE = np.array([1e-4, 0.1, 0.1, 1, 1, 1], dtype=np.float32)
+QUARTER_OF_NORMAL = 0.32  # of a normal variable's absolute value, in standard deviations
 LONGEST_INK = 2048  # pixels, after trimming
 FAINTEST_INK = 6.0  # grey levels; less is taken for paper
 DARKEST_GROUND = 24.0  # grey levels added to the ground, so that black can be divided by
@@ -119,9 +122,7 @@ def _surface(small: Plane, sign: int, stiffness: float) -> Plane:
 def _fit(basis: Plane, values: Plane, weight: Plane, stiffness: float) -> Plane:
     """Return the weighted least-squares combination of the basis, shape of `values`."""
     weighted = basis * weight.reshape(-1, 1)
-    ridge = stiffness * weight.sum() * np.eye(basis.shape[1], dtype=np.float32)
-    ridge[0, 0] *= 1e-4
-    normal = weighted.T @ basis + ridge
+    normal = weighted.T @ basis + stiffness * weight.sum() * np.diag(RESISTANCE)
     factors = np.linalg.solve(normal, weighted.T @ values.ravel())
     return (basis @ factors).reshape(values.shape).astype(np.float32)
 
@@ -142,8 +143,9 @@ def _near_border(shape: tuple[int, ...]) -> Plane:
 
 
 def _smooth(plane: Plane) -> Plane:
-    """Return the plane blurred by a Gaussian of a twelfth of its longer side."""
-    rows, columns = (_blurring(length, max(plane.shape) / 12) for length in plane.shape)
+    """Return the plane blurred by a Gaussian of a twelfth of its longer side, 4 pixels at least."""
+    sigma = max(max(plane.shape) / 12, 4)
+    rows, columns = (_blurring(length, sigma) for length in plane.shape)
     return np.asarray(rows @ plane @ columns.T, dtype=np.float32)
 
 
@@ -176,7 +178,8 @@ def _stretch(contrast: Plane, level: float) -> Grey:
     """Return the contrast as grey levels: noise and paper at 0, ink of the usual level at 255."""
     step = max(1, max(contrast.shape) // 256)
     sample = contrast[::step, ::step]
-    noise = 1.5 * float(np.median(np.abs(sample - np.median(sample))))
+    # The calmer quarter is ground even where bold strokes fill most of a tight picture.
+    noise = float(np.quantile(np.abs(sample), 0.25)) / QUARTER_OF_NORMAL
     floor = min(max(3 * noise, level / 5), level / 2)
     contrast -= floor
     contrast *= 255 / (level - floor)

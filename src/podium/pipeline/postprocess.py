@@ -19,6 +19,8 @@ Outputs = Mapping[str, NDArray[Any]]
 Activation = Literal["none", "softmax", "sigmoid", "one", "label"]
 
 _TOLERANCE: Final = 1e-3
+_SATURATED: Final = 700.0
+"""A logit beyond this is 0 or 1 in double precision, and its exponent would overflow."""
 
 
 class Scores(NamedTuple):
@@ -38,12 +40,13 @@ class Scores(NamedTuple):
 class Head:
     """Where the scores stand in a model's outputs and what makes probabilities of them.
 
-    `order` puts the model's classes into the application's order; None when they agree.
+    `order` puts the model's classes into the application's order; None when they agree. `names`
+    are what a model that tells labels alone calls the application's labels, in their order.
     """
 
     output: str
     activation: Activation
-    labels: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     order: NDArray[np.intp] | None = None
 
     def scores(self, outputs: Outputs, passes: int | None) -> Scores:
@@ -70,8 +73,14 @@ class Head:
         return Scores(values, sampled)
 
     def _one_hot(self, raw: NDArray[Any]) -> NDArray[np.float64]:
-        labels = np.array(self.labels)
-        return np.asarray(raw.reshape(-1, 1).astype(str) == labels, np.float64)
+        found = raw.reshape(-1, 1)
+        if self._counts(raw):
+            return np.asarray(found == np.arange(len(self.names)), np.float64)
+        return np.asarray(found.astype(str) == np.array(self.names), np.float64)
+
+    def _counts(self, raw: NDArray[Any]) -> bool:
+        """Whether whole numbers count the labels, or are their names, as in "0" to "9"."""
+        return raw.dtype.kind in "iu" and not all(name.isdecimal() for name in self.names)
 
 
 def find_head(
@@ -90,19 +99,20 @@ def find_head(
     for name in sorted(outputs, key=_likeliness):
         array = outputs[name]
         if name == "votes":
-            return Head(name, "none", wanted, _order(own, wanted))
+            return Head(name, "none", order=_order(own, wanted))
         if array.dtype.kind != "f" or array.ndim < axis:
             continue
         width = int(np.prod(array.shape[axis:], dtype=int))
         if width == len(wanted):
             kind: Activation = "none" if _are_probabilities(array) else "softmax"
-            return Head(name, kind, wanted, _order(own, wanted))
+            return Head(name, kind, order=_order(own, wanted))
         if width == 1 and len(wanted) == 2:
             inside = array.min() >= 0 and array.max() <= 1
-            return Head(name, "none" if inside else "sigmoid", wanted, _order(own, wanted))
+            return Head(name, "none" if inside else "sigmoid", order=_order(own, wanted))
     for name, array in outputs.items():
-        if array.dtype.kind in "iuUO":
-            return Head(name, "label", wanted)
+        if array.dtype.kind in "iuUO" and passes is None:
+            same = not own or set(own) == set(wanted)
+            return Head(name, "label", wanted if same else tuple(own))
     shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in outputs.items())
     raise ModelError(f"No output fits {len(wanted)} labels. For a probe batch came: {shapes}")
 
@@ -162,7 +172,7 @@ def _activate(values: NDArray[np.float64], activation: Activation) -> NDArray[np
         exponents = np.exp(values - values.max(axis=-1, keepdims=True))
         return np.asarray(exponents / exponents.sum(axis=-1, keepdims=True))
     if activation == "sigmoid":
-        values = 1 / (1 + np.exp(-values))
+        values = 1 / (1 + np.exp(-np.clip(values, -_SATURATED, _SATURATED)))
     if values.ndim == 2 or values.shape[-1] == 1:  # the second class's probability alone
         values = values.reshape(*values.shape[:2], 1)
         return np.concatenate([1 - values, values], axis=-1)

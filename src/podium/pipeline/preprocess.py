@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.cells import Cell
 from podium.errors import FieldError, InvalidInput, ModelError
 from podium.pipeline.decode import Items
 from podium.pipeline.image import prepare
 from podium.runtimes import Arrays, Model, TensorSpec
-from podium.signature import Cell, Row, Signature
+from podium.signature import Row, Signature, merged
 from podium.spec import Feature
 
 Encoder = Callable[[Any], Arrays]
@@ -99,7 +100,7 @@ def _matrix_encoder(signature: Signature, model: Model, spec: TensorSpec) -> Enc
             f"The model takes {_shape(spec.shape)}; [[features]] lists {len(order)}: "
             f"{', '.join(signature.names)}. A [pipeline] preprocess may make other columns."
         )
-    _check_missing(signature.features, spec)
+    _check_kinds(signature.features, spec)
     features = [signature.features[index] for index in order]
     if spec.dtype == np.object_:
         return lambda rows: {spec.name: _texts(rows, order)}
@@ -107,11 +108,11 @@ def _matrix_encoder(signature: Signature, model: Model, spec: TensorSpec) -> Enc
         # Plain numbers need no look at each cell.
         straight = order == sorted(order)
         columns = slice(None) if straight else order
-        return lambda rows: {spec.name: np.array(rows, spec.dtype)[:, columns]}
+        return lambda rows: {spec.name: _cast(rows, spec.dtype)[:, columns]}
     cells = [(_to_number(feature), index) for feature, index in zip(features, order, strict=True)]
     return lambda rows: {
-        spec.name: np.array([[number(row[index]) for number, index in cells] for row in rows],
-                            spec.dtype)
+        spec.name: _cast([[number(row[index]) for number, index in cells] for row in rows],
+                         spec.dtype)
     }  # fmt: skip
 
 
@@ -141,19 +142,46 @@ def _column_encoder(signature: Signature, inputs: Sequence[TensorSpec]) -> Encod
 def _column(signature: Signature, spec: TensorSpec) -> Callable[[list[Row]], NDArray[Any]]:
     index = signature.names.index(spec.name)
     feature = signature.features[index]
-    _check_missing([feature], spec)
+    _check_kinds([feature], spec)
     convert = _text if spec.dtype == np.object_ else _to_number(feature)
     shape = (-1, 1) if len(spec.shape) == 2 else (-1,)
-    return lambda rows: np.array([convert(row[index]) for row in rows], spec.dtype).reshape(shape)
+    return lambda rows: _cast([convert(row[index]) for row in rows], spec.dtype).reshape(shape)
 
 
-def _check_missing(features: Sequence[Feature], spec: TensorSpec) -> None:
+def _check_kinds(features: Sequence[Feature], spec: TensorSpec) -> None:
+    """Refuse a model whose type would cut a value of a feature."""
+    numbers = [feature.name for feature in features if feature.kind == "number"]
+    if numbers and spec.dtype.kind not in "fO":
+        raise ModelError(
+            f"{spec.name!r} is {spec.dtype}, which would cut {', '.join(numbers)}; "
+            'write kind = "integer" if they are whole numbers'
+        )
     optional = [feature.name for feature in features if feature.optional]
     if optional and spec.dtype.kind not in "fO":
         raise ModelError(
             f"{spec.name!r} is {spec.dtype}, which cannot hold a missing value; "
             f"{', '.join(optional)} cannot be optional"
         )
+
+
+def _cast(values: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return values as the model's type.
+
+    Raises:
+        InvalidInput: naming the items with a number that the type cannot hold.
+    """
+    with np.errstate(over="ignore"):
+        array = np.asarray(values, np.int64).astype(dtype) if dtype.kind in "iu" else (
+            np.asarray(values, dtype)
+        )  # fmt: skip
+    wrong = np.isinf(array) if dtype.kind == "f" else None
+    if dtype.kind in "iu":
+        wrong = array != np.asarray(values, np.int64)
+    if wrong is not None and wrong.any():
+        items = np.flatnonzero(wrong.reshape(len(array), -1).any(axis=1))
+        message = f"a number is too large for the model, which takes {dtype}"
+        raise merged([FieldError(f"inputs[{index}]", message) for index in items])
+    return array
 
 
 def _to_number(feature: Feature) -> Callable[[Cell], float]:
@@ -163,7 +191,7 @@ def _to_number(feature: Feature) -> Callable[[Cell], float]:
 
 
 def _number(cell: Cell) -> float:
-    return np.nan if cell is None else float(cell)
+    return np.nan if cell is None else cell  # type: ignore[return-value]
 
 
 def _text(cell: Cell) -> str:

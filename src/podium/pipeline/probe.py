@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image as pil
 from PIL.Image import Image
 
+from podium.cells import Cell
 from podium.pipeline.decode import Items
-from podium.signature import Cell, Row, Signature
+from podium.signature import Row, Signature
 from podium.spec import Feature
 
 ROWS: Final = 16
@@ -17,11 +18,17 @@ IMAGES: Final = 4
 
 
 def probe_items(signature: Signature) -> Items:
-    """Return items that the signature admits: random, and the same at every call."""
+    """Return items that the signature admits: random, and the same at every call.
+
+    The last one lacks everything that may be missing, so that a model which cannot do without
+    is found out when it is loaded.
+    """
     rng = np.random.default_rng(0)
     if signature.image is not None:
         return [_picture(rng, *signature.image.size) for _ in range(IMAGES)]
-    return [_row(rng, signature) for _ in range(ROWS)]
+    rows = [_row(rng, signature) for _ in range(ROWS - 1)]
+    pairs = zip(signature.features, rows[0], strict=True)
+    return [*rows, tuple(None if feature.optional else cell for feature, cell in pairs)]
 
 
 def _picture(rng: np.random.Generator, height: int, width: int) -> Image:

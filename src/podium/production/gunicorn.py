@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +29,7 @@ class Address(NamedTuple):
     def url(self) -> str:
         """The address as a visitor of this machine types it."""
         host = "localhost" if self.host in ("0.0.0.0", "127.0.0.1", "::", "::1") else self.host  # noqa: S104
-        return f"http://{host}:{self.port}"
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def worker_count(spec: Spec, asked: int | None = None) -> int:
@@ -51,8 +52,8 @@ def settings(
         "worker_class": "gthread",
         "preload_app": False,
         "reload": reload,
-        "timeout": int(spec.limits.timeout) + 30,
-        "graceful_timeout": int(spec.limits.timeout),
+        "timeout": math.ceil(spec.limits.timeout) + 30,
+        "graceful_timeout": math.ceil(spec.limits.timeout),
         "keepalive": 75,  # longer than the 60 s that proxies keep a connection
         "http_parser": "auto",
         "control_socket_disable": True,

@@ -1,7 +1,7 @@
 """The formats that Podium loads: one module a format, all of one shape.
 
-A runtime module has NAME, SUFFIXES and `load(source) -> Model`, and imports its framework
-only inside `load`.
+A runtime module has `load(source) -> Model` and `files(file)`, and imports its framework only
+inside `load`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ from typing import Final, Protocol
 from podium.errors import ModelError, nearest
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec
 
-__all__ = ["RUNTIMES", "Arrays", "Model", "Source", "TensorSpec", "load", "runtime_of"]
+__all__ = [
+    "RUNTIMES",
+    "Arrays",
+    "Model",
+    "Source",
+    "TensorSpec",
+    "load",
+    "model_files",
+    "runtime_of",
+]
 
 RUNTIMES: Final = {"onnx": (".onnx",), "sklearn": (".skops",)}
 """Each runtime's module name and the file endings that it answers to."""
@@ -25,6 +34,10 @@ class Runtime(Protocol):
     @staticmethod
     def load(source: Source) -> Model:
         """Return the model in `source.file`; raise ModelError when that cannot be."""
+
+    @staticmethod
+    def files(file: Path) -> tuple[Path, ...]:
+        """Return all files that make the model, `file` first; all lie in its folder."""
 
 
 def runtime_of(file: Path, name: str | None = None) -> str:
@@ -45,5 +58,14 @@ def runtime_of(file: Path, name: str | None = None) -> str:
 
 def load(source: Source, name: str | None = None) -> Model:
     """Load the model in `source.file` with the runtime `name`, or the one its ending tells."""
-    runtime: Runtime = import_module(f"podium.runtimes.{runtime_of(source.file, name)}")  # type: ignore[assignment]
-    return runtime.load(source)
+    return _module(source.file, name).load(source)
+
+
+def model_files(file: Path, name: str | None = None) -> tuple[Path, ...]:
+    """Return all files that make the model in `file`: itself, and those that it refers to."""
+    return _module(file, name).files(file)
+
+
+def _module(file: Path, name: str | None) -> Runtime:
+    module: Runtime = import_module(f"podium.runtimes.{runtime_of(file, name)}")  # type: ignore[assignment]
+    return module

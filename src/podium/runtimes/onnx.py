@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -47,9 +49,26 @@ def load(source: Source) -> Model:
     return OnnxModel.of(source.file, session)
 
 
-@dataclass(frozen=True)
+def files(file: Path) -> tuple[Path, ...]:
+    """Return the graph and the files in its folder that hold its external data.
+
+    They are found as the protobuf entry {key: "location", value: name} of a tensor
+    (TensorProto.external_data in onnx.proto), which needs no package to read.
+    """
+    graph = file.read_bytes()
+    names = {
+        graph[match.end() : match.end() + match[1][0]].decode("utf-8", "replace")
+        for match in re.finditer(rb"\x0a\x08location\x12([\x01-\x7f])", graph)
+    }
+    return (file, *(file.parent / name for name in sorted(names) if (file.parent / name).is_file()))
+
+
+@dataclass
 class OnnxModel:
-    """A graph in a session. Outputs of ZipMap become matrices in the order of `labels`."""
+    """A graph in a session. Outputs of ZipMap become matrices in the order of `labels`.
+
+    The runtime tells the type of a map's keys but not the keys: the first run shows them.
+    """
 
     session: InferenceSession
     inputs: tuple[TensorSpec, ...]
@@ -64,13 +83,13 @@ class OnnxModel:
     def of(cls, file: Path, session: InferenceSession) -> OnnxModel:
         """Describe a session's graph."""
         inputs = tuple(_tensor(file, arg) for arg in session.get_inputs())
-        zipmap = any(arg.type.startswith(_ZIPMAP) for arg in session.get_outputs())
-        # The runtime tells the type of a map's keys but not the keys: one row shows them.
-        labels = _zipmap_labels(session, inputs) if zipmap else ()
-        outputs = tuple(_output(file, arg, len(labels)) for arg in session.get_outputs())
+        outputs = tuple(_output(file, arg) for arg in session.get_outputs())
         sizes = {spec.shape[0] for spec in inputs if spec.shape}
         fixed = next(iter(sizes)) if len(sizes) == 1 else None
-        return cls(session, inputs, outputs, labels, fixed)
+        model = cls(session, inputs, outputs, (), fixed)
+        if any(arg.type.startswith(_ZIPMAP) for arg in session.get_outputs()):
+            model._try_zeros()
+        return model
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Run the graph; a graph of fixed batch size is run as often as the batch needs."""
@@ -101,7 +120,13 @@ class OnnxModel:
             for spec, result in zip(self.outputs, results, strict=True)
         }
 
+    def _try_zeros(self) -> None:
+        """Run a row of nothing, to see the labels; a graph may refuse it."""
+        with contextlib.suppress(Exception):
+            self.predict({spec.name: _one_row(spec) for spec in self.inputs})
+
     def _matrix(self, maps: list[dict[Any, float]]) -> NDArray[Any]:
+        self.labels = self.labels or tuple(map(str, maps[0]))
         return np.array([list(row.values()) for row in maps], np.float32)
 
 
@@ -113,17 +138,10 @@ def _tensor(file: Path, arg: NodeArg) -> TensorSpec:
     return TensorSpec(arg.name, _DTYPES[arg.type], shape)
 
 
-def _output(file: Path, arg: NodeArg, classes: int) -> TensorSpec:
+def _output(file: Path, arg: NodeArg) -> TensorSpec:
     if arg.type.startswith(_ZIPMAP):
-        return TensorSpec(arg.name, np.dtype(np.float32), (None, classes))
+        return TensorSpec(arg.name, np.dtype(np.float32), (None, None))
     return _tensor(file, arg)
-
-
-def _zipmap_labels(session: InferenceSession, inputs: tuple[TensorSpec, ...]) -> tuple[str, ...]:
-    """Return the keys of the first map that comes out for a row of zeros."""
-    feed = {spec.name: _one_row(spec) for spec in inputs}
-    maps = next(result for result in session.run(None, feed) if isinstance(result, list))
-    return tuple(str(key) for key in maps[0])
 
 
 def _one_row(spec: TensorSpec) -> NDArray[Any]:

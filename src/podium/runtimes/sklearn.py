@@ -38,6 +38,11 @@ def load(source: Source) -> Model:
     return _adapt(source.file, _load_audited(source.file))
 
 
+def files(file: Path) -> tuple[Path, ...]:
+    """Return the file alone: a .skops archive refers to no other."""
+    return (file,)
+
+
 def _load_audited(file: Path) -> Any:
     import skops.io
 
@@ -103,7 +108,9 @@ class SklearnModel:
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return votes (batch, trees, ...), probabilities (batch, classes), label or value."""
         name, answer = self._answer
-        return {name: np.asarray(answer(inputs["X"]))}
+        found = np.asarray(answer(inputs["X"]))
+        # A class may be a number such as 1.0; as a label it is a name.
+        return {name: found.astype(str).astype(np.object_) if name == "label" else found}
 
     @cached_property
     def _answer(self) -> tuple[str, Callable[[Any], Any]]:
@@ -139,6 +146,6 @@ def _split(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
 def _votes(forest: Any, x: Any) -> NDArray[np.float64]:
     """Return each tree's answer, shape (batch, trees, classes) or (batch, trees)."""
     # Trees compare in single precision: converted once, not once a tree.
-    x = np.asarray(x, np.float32)
+    x = np.asarray(x.toarray() if hasattr(x, "toarray") else x, np.float32)
     tell = "predict_proba" if hasattr(forest, "predict_proba") else "predict"
     return np.stack([getattr(tree, tell)(x) for tree in forest.estimators_], axis=1)

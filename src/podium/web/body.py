@@ -12,6 +12,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import parse_form_data
 
+from podium.cells import printable
 from podium.errors import (
     FieldError,
     InvalidInput,
@@ -22,7 +23,7 @@ from podium.errors import (
 )
 from podium.options import Options
 from podium.pipeline.decode import Items, JsonReader, check_count, read_images
-from podium.signature import Signature, printable
+from podium.signature import Signature
 from podium.spec import RESERVED, Limits
 from podium.web.http import JSON, media_type, read_body
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -26,8 +27,8 @@ def render(file: Path, leads: Callable[[str], bool], prefix: str) -> tuple[str, 
 
 def _lead(token: Token, leads: Callable[[str], bool], prefix: str) -> str | None:
     for key in ("src", "href"):
-        target = str(token.attrs.get(key, "")).removeprefix("./")
+        target = unquote(str(token.attrs.get(key, ""))).removeprefix("./")
         if target and "://" not in target and leads(target):
-            token.attrs[key] = prefix + target
+            token.attrs[key] = prefix + quote(target)
             return target
     return None

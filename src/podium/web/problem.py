@@ -7,8 +7,8 @@ from http import HTTPStatus
 
 import msgspec
 
+from podium.cells import printable
 from podium.errors import ModelError, Overloaded, RequestError
-from podium.signature import printable
 from podium.web.http import Reply
 
 PROBLEM = "application/problem+json"

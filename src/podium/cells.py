@@ -1,0 +1,86 @@
+"""One value of one feature: what it may be, and reading it from text."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from podium.errors import nearest
+from podium.strict import shown
+
+if TYPE_CHECKING:
+    from podium.spec import Feature
+
+Cell = float | int | str | bool | None
+
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MAX_NUMBER: Final = 3.4e38
+MAX_INTEGER: Final = 2**63 - 1
+"""Numbers beyond these fit no model: single precision and 64-bit integers."""
+
+_TRUE: Final = ("true", "yes", "on", "1")
+_FALSE: Final = ("false", "no", "off", "0")
+
+
+def check_cell(feature: Feature, value: object) -> Cell:
+    """Return `value` as the feature takes it.
+
+    Raises:
+        ValueError: saying in words what is wrong with it.
+    """
+    if value is None:
+        if feature.optional:
+            return None
+        raise ValueError(f"is missing; expected {expectation(feature)}")
+    if feature.kind in ("number", "integer") and _is_number(value):
+        return _check_number(feature, value)
+    if feature.kind == "boolean" and isinstance(value, bool):
+        return value
+    if feature.kind == "category" and value in feature.choices:
+        return str(value)
+    hint = nearest(value, feature.choices) if isinstance(value, str) else ""
+    raise ValueError(f"expected {expectation(feature)}; found {shown(value)}.{hint}")
+
+
+def parse_cell(feature: Feature, text: str) -> object:
+    """Return the text of a form's field as a value; what is no such value stays text."""
+    text = text.strip()
+    if not text:
+        return None
+    if feature.kind in ("number", "integer"):
+        # Python would also take "1_000", "infinity" and the digits of other scripts.
+        return float(text) if _NUMBER.fullmatch(text) else text
+    if feature.kind == "boolean":
+        return True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
+    return text
+
+
+def expectation(feature: Feature) -> str:
+    """Return in words what values a feature takes."""
+    if feature.kind == "category":
+        return f"one of {', '.join(feature.choices)}"
+    words = {"number": "a number", "integer": "a whole number", "boolean": "true or false"}
+    return words[feature.kind] + (f" in {feature.unit}" if feature.unit else "")
+
+
+def printable(text: str) -> str:
+    """Return `text` with what no UTF-8 can hold escaped, cut to 80 characters."""
+    return text.encode("utf-8", "backslashreplace").decode()[:80]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_number(feature: Feature, value: Any) -> float | int:
+    expected = f"expected {expectation(feature)}; found {shown(value)}"
+    if not math.isfinite(value if isinstance(value, float) else 0):
+        raise ValueError(f"{expected}, which is not finite")
+    if abs(value) > (MAX_NUMBER if feature.kind == "number" else MAX_INTEGER):
+        raise ValueError(f"{expected}, which is too large")
+    if feature.kind == "number":
+        return float(value)
+    if value != int(value):
+        raise ValueError(f"{expected}.")
+    return int(value)
