@@ -56,7 +56,7 @@ def test_settings_in_whole() -> None:
         "bind": ["127.0.0.1:5000"],
         "workers": 3,
         "threads": 4,
-        "worker_class": "gthread",
+        "worker_class": "podium.production.worker.Worker",
         "preload_app": False,
         "reload": False,
         "timeout": 120,

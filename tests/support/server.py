@@ -49,14 +49,14 @@ class Server:
 
 @contextmanager
 def running(
-    folder: Path, *arguments: str, base: str = "", ready: str = "/readyz"
+    folder: Path, *arguments: str, base: str = "", ready: str = "/readyz", workers: int = 1
 ) -> Iterator[Server]:
     """Run `python -m podium ARGUMENTS`; its log and state lie in `folder`."""
     log = folder / "server.log"
-    command = [sys.executable, "-m", "podium", *arguments, "--port", "0", "--workers", "1"]
+    command = [sys.executable, "-m", "podium", *arguments, "--port", "0"]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  the arguments are a list, not a shell's text
-            [*command, "--state", str(folder / "state")],
+            [*command, "--workers", str(workers), "--state", str(folder / "state")],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

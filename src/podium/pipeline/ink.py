@@ -18,7 +18,7 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 
 REDUCED_SIDE = 96  # the reduced copy's longer side is from this to twice this
 # How the terms of the ground's surface resist: a level hardly, a slope a little, a bend in full.
-RESISTANCE = np.array([1e-4, 0.1, 0.1, 1, 1, 1], dtype=np.float32)
+RESISTANCE = np.array([2e-6, 2e-3, 2e-3, 2e-2, 2e-2, 2e-2], dtype=np.float32)
 QUARTER_OF_NORMAL = 0.32  # of a normal variable's absolute value, in standard deviations
 LONGEST_INK = 2048  # pixels, after trimming
 FAINTEST_INK = 6.0  # grey levels; less is taken for paper
@@ -86,7 +86,7 @@ def _find_ground(small: Plane) -> tuple[Plane, int]:
     Both signs are tried; the right one leaves a ground that explains more of the picture. For that
     the surfaces are stiff: a pliant one would bend into a bold stroke and explain that as well.
     """
-    surfaces = {sign: _surface(small, sign, stiffness=0.02) for sign in (-1, 1)}
+    surfaces = {sign: _surface(small, sign) for sign in (-1, 1)}
     tolerance = max(_peak(sign * (small - surface)) for sign, surface in surfaces.items()) / 8
     weight = _near_border(small.shape)
     explained = {
@@ -94,7 +94,7 @@ def _find_ground(small: Plane) -> tuple[Plane, int]:
         for sign, surface in surfaces.items()
     }
     sign = max(explained, key=lambda each: explained[each])
-    return _follow_shadows(small, _surface(small, sign, stiffness=5e-3), sign), sign
+    return _follow_shadows(small, surfaces[sign], sign), sign
 
 
 def _follow_shadows(small: Plane, ground: Plane, sign: int) -> Plane:
@@ -107,7 +107,7 @@ def _follow_shadows(small: Plane, ground: Plane, sign: int) -> Plane:
     return np.clip(ground, 0, 255)
 
 
-def _surface(small: Plane, sign: int, stiffness: float) -> Plane:
+def _surface(small: Plane, sign: int) -> Plane:
     """Return the quadratic surface through the pixels that are not ink, by reweighting."""
     basis = _polynomials(small.shape)
     surface = np.full_like(small, small.mean())
@@ -115,14 +115,14 @@ def _surface(small: Plane, sign: int, stiffness: float) -> Plane:
         excess = np.maximum(sign * (small - surface), 0)
         spread = max(float(np.median(np.abs(small - surface))), 2.0)
         weight = 1 / (1 + (excess / spread) ** 2)
-        surface = _fit(basis, small, weight, stiffness)
+        surface = _fit(basis, small, weight)
     return surface
 
 
-def _fit(basis: Plane, values: Plane, weight: Plane, stiffness: float) -> Plane:
+def _fit(basis: Plane, values: Plane, weight: Plane) -> Plane:
     """Return the weighted least-squares combination of the basis, shape of `values`."""
     weighted = basis * weight.reshape(-1, 1)
-    normal = weighted.T @ basis + stiffness * weight.sum() * np.diag(RESISTANCE)
+    normal = weighted.T @ basis + weight.sum() * np.diag(RESISTANCE)
     factors = np.linalg.solve(normal, weighted.T @ values.ravel())
     return (basis @ factors).reshape(values.shape).astype(np.float32)
 

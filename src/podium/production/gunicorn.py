@@ -49,7 +49,7 @@ def settings(
         "bind": [address.bind],
         "workers": workers,
         "threads": threads or spec.server.threads,
-        "worker_class": "gthread",
+        "worker_class": "podium.production.worker.Worker",
         "preload_app": False,
         "reload": reload,
         "timeout": math.ceil(spec.limits.timeout) + 30,
@@ -76,6 +76,7 @@ def run(
     from gunicorn.errors import AppImportError
 
     from podium.errors import PodiumError
+    from podium.production.worker import counts
 
     class Server(BaseApplication):  # type: ignore[misc]
         """Gunicorn with settings from here, not from its own files or environment."""
@@ -85,6 +86,7 @@ def run(
             for name, value in options.items():
                 self.cfg.set(name, value)
             self.cfg.set("when_ready", lambda _server: ready())
+            self.cfg.set("child_exit", lambda _server, worker: counts.remove(worker.age))
 
         def load(self) -> WSGIApplication:
             """Return the application in a worker; a PodiumError ends the server in words."""
