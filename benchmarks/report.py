@@ -65,7 +65,7 @@ def machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, {_processor()}, "
-        f"{available_cpus()} cores, {platform.system()} {platform.release()}, "
+        f"{available_cpus()} cores, {platform.system()}, "
         f"load {os.getloadavg()[0]:.1f} at the end.\n"
         f"Python {platform.python_version()}, {versions}, wrk {wrk_version()}."
     )

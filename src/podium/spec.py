@@ -194,9 +194,9 @@ class ModelSpec(Table, frozen=True, kw_only=True):
             yield Mistake("file", f"expected one of file, files and python; found {found}")
         if self.noise is not None and self.samples is None:
             yield Mistake("samples", "noise needs the number of passes, such as samples = 100")
-        for key in ("files", "python", "factory"):
+        for key in ("files", "python", "factory", "trust"):
             if getattr(self, key):
-                yield Mistake(key, "is reserved and not served by this version; use file")
+                yield Mistake(key, "is reserved for a later version; use file alone")
         if self.samples is not None and self.noise is None:
             yield Mistake("noise", "samples needs the name of the input that takes the noise")
 

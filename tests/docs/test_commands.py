@@ -55,7 +55,7 @@ def test_the_readmes_curl_line_reads_the_digit(tmp_path: Path) -> None:
     (line,) = lines(README, "curl")
     with running(tmp_path, "demo", "digits") as server:
         answer = curl(line, server.client.port)
-    assert [p["label"] for p in answer["predictions"]] == ["7"]
+    assert [p["label"] for p in answer["predictions"]] == ["2"]
 
 
 def test_the_printed_curl_line_is_answered(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def write(
 
 
 def paint(coverage: NDArray[np.float64], ground: float, ink: float) -> Grey:
+    """Return the writing in even light."""
     return (ground + (ink - ground) * coverage).round().astype(np.uint8)
 
 

@@ -364,8 +364,8 @@ def write_card(path: Path, plain: dict[str, float], photos: dict[str, float]) ->
     path.write_text(SECTION.sub(lambda _: FIGURES.format(table=table), path.read_text()))
 
 
-FIGURES = """Trained on the first 1,500 digits and measured on the other 297, which other
-people wrote: once as they are, once as photos drawn of them, three each.
+FIGURES = """Trained on the first 1,500 digits and measured on the other 297: once as they are, once
+as photos drawn of them, three each.
 
 {table}"""
 

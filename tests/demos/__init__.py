@@ -1,0 +1,1 @@
+"""Tests of the applications that come with Podium."""
