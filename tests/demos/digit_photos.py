@@ -110,7 +110,7 @@ def _light(width: int, height: int, rng: np.random.Generator) -> Plane:
     light /= light.max()
     darkest = min(float(light.min()), 0.999)
     # Compressed, where lamps and shadows together would leave less than 45% in a corner.
-    return 1 - (1 - light) * min(1.0, 0.55 / (1 - darkest))
+    return np.asarray(1 - (1 - light) * min(1.0, 0.55 / (1 - darkest)))
 
 
 def _expose(reflected: Plane, contrast: float, rng: np.random.Generator) -> Image.Image:
