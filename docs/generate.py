@@ -83,7 +83,12 @@ def _commands() -> Iterator[str]:
     names = ["", *main.commands]
     for name in names:
         command = main.commands[name] if name else main
-        context = click.Context(command, info_name=f"podium {name}".strip(), terminal_width=88)
+        context = click.Context(
+            command,
+            info_name=f"podium {name}".strip(),
+            terminal_width=88,
+            **main.context_settings,
+        )
         yield f"## {context.info_name}\n\n```text\n{command.get_help(context)}\n```\n"
 
 

@@ -48,7 +48,7 @@ def read(model: str, images: NDArray[np.float32]) -> NDArray[np.int64]:
     path = DEMO / "models" / f"{model}.onnx"
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], {"image": images})
-    return np.argmax(np.asarray(logits, np.float32), axis=1)
+    return np.asarray(np.argmax(logits, axis=1), np.int64)
 
 
 @pytest.mark.parametrize(("model", "at_least"), [("vit", 0.93), ("mlp", 0.90)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from numpy.typing import NDArray
@@ -20,8 +21,11 @@ class LocalEngine:
 
     def __init__(self, slots: int = 1, queue: int = 64, timeout_s: float = 60.0) -> None:
         self.timeout_s = timeout_s
-        self._running = threading.Semaphore(slots)
-        self._waiting = threading.Semaphore(slots + queue)
+        # A queue of tokens is a semaphore in C, at a tenth of the cost of threading's.
+        self._slots: SimpleQueue[None] = SimpleQueue()
+        for _ in range(slots):
+            self._slots.put(None)
+        self._waiting = threading.Semaphore(queue)
 
     def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Run the model when a slot is free.
@@ -30,18 +34,26 @@ class LocalEngine:
             Overloaded: the queue is full, or no slot became free in time.
             ModelError: the framework fails.
         """
+        self._take_slot()
+        try:
+            return model.predict(inputs)
+        except PodiumError:
+            raise
+        except Exception as err:  # each framework has its own
+            raise ModelError(f"The model fails on this input: {err}") from err
+        finally:
+            self._slots.put(None)
+
+    def _take_slot(self) -> None:
+        try:
+            return self._slots.get_nowait()
+        except Empty:
+            pass
         if not self._waiting.acquire(blocking=False):
             raise Overloaded("Too many requests are waiting for the model; try again shortly")
         try:
-            if not self._running.acquire(timeout=self.timeout_s):
-                raise Overloaded(f"No room for the model within {self.timeout_s:g} s")
-            try:
-                return model.predict(inputs)
-            except PodiumError:
-                raise
-            except Exception as err:  # each framework has its own
-                raise ModelError(f"The model fails on this input: {err}") from err
-            finally:
-                self._running.release()
+            return self._slots.get(timeout=self.timeout_s)
+        except Empty:
+            raise Overloaded(f"No room for the model within {self.timeout_s:g} s") from None
         finally:
             self._waiting.release()

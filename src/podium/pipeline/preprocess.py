@@ -170,14 +170,13 @@ def _cast(values: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     Raises:
         InvalidInput: naming the items with a number that the type cannot hold.
     """
+    if dtype in (np.float32, np.float64) or dtype.kind not in "iuf":
+        return np.asarray(values, dtype)  # a feature's number fits single precision
+    wide = np.asarray(values, np.float64 if dtype.kind == "f" else np.int64)
     with np.errstate(over="ignore"):
-        array = np.asarray(values, np.int64).astype(dtype) if dtype.kind in "iu" else (
-            np.asarray(values, dtype)
-        )  # fmt: skip
-    wrong = np.isinf(array) if dtype.kind == "f" else None
-    if dtype.kind in "iu":
-        wrong = array != np.asarray(values, np.int64)
-    if wrong is not None and wrong.any():
+        array = wide.astype(dtype)
+    wrong = np.isinf(array) if dtype.kind == "f" else array != wide
+    if wrong.any():
         items = np.flatnonzero(wrong.reshape(len(array), -1).any(axis=1))
         message = f"a number is too large for the model, which takes {dtype}"
         raise merged([FieldError(f"inputs[{index}]", message) for index in items])

@@ -22,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -57,9 +58,6 @@ class Digits:
 
     images: Tensor
     targets: Tensor
-
-
-# Drawing photos ---------------------------------------------------------------------------------
 
 
 def draw_photo(digit: Plane, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -147,9 +145,6 @@ def _take(lit: Plane, contrast: float, rng: np.random.Generator) -> NDArray[np.u
     return np.asarray(picture)
 
 
-# What the models are given ----------------------------------------------------------------------
-
-
 def prepare(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a photo as `[image]` in podium.toml has it prepared, (SIZE, SIZE)."""
     ink = Image.fromarray(trim(light_on_dark(photo)))
@@ -178,9 +173,6 @@ def as_digits(images: NDArray[np.uint8], numbers: range) -> Digits:
     pixels = torch.from_numpy(images.reshape(-1, 1, SIZE, SIZE)).float() / 255
     targets = torch.from_numpy(load_digits().target[numbers.start : numbers.stop]).long()
     return Digits(pixels, targets.repeat_interleave(images.shape[1]))
-
-
-# Models -----------------------------------------------------------------------------------------
 
 
 def build_mlp() -> nn.Module:
@@ -264,9 +256,6 @@ class VisionTransformer(nn.Module):
 BUILDERS: dict[str, Callable[[], nn.Module]] = {"vit": VisionTransformer, "mlp": build_mlp}
 
 
-# Training ---------------------------------------------------------------------------------------
-
-
 def train(name: str, learnt: Digits) -> nn.Module:
     """Return the trained model: the running average of its weights, ready for inference."""
     torch.manual_seed(SEED)
@@ -313,25 +302,30 @@ def distort(images: Tensor) -> Tensor:
     return bent.clamp(0, 1) ** strength + torch.randn_like(bent) * 0.02
 
 
-# Writing and measuring --------------------------------------------------------------------------
-
-
 def export(model: nn.Module, path: Path) -> None:
     """Write the model as one ONNX file: image in, logits out, batch first."""
     example = torch.zeros(2, 1, SIZE, SIZE)
     batch = torch.export.Dim("batch", min=1, max=65536)
-    torch.onnx.export(
+    program = torch.onnx.export(
         model,
         (example,),
-        path,
         input_names=["image"],
         output_names=["logits"],
         dynamic_shapes=({0: batch},),
         opset_version=18,
         dynamo=True,
-        external_data=False,
         verbose=False,
     )
+    onnx.save(_without_traces(program.model_proto), path)
+
+
+def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model without the exporter's notes, which hold paths of the machine it ran on."""
+    for noted in [proto.graph, *proto.graph.node, *proto.graph.value_info]:
+        noted.ClearField("metadata_props")
+        noted.ClearField("doc_string")
+    proto.graph.ClearField("value_info")
+    return proto
 
 
 def measure(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> dict[str, float]:
