@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,6 +90,15 @@ class App:
             if name not in self._served:
                 self._served[name] = self._load(self._specs[name])
             return self._served[name]
+
+    def slot(self) -> AbstractContextManager[object]:
+        """Return the room to decode and answer one request; entering may raise Overloaded."""
+        return self._engine.slot()
+
+    def await_model(self, name: str | None) -> None:
+        """Load a model if it is known and not loaded yet, before a slot is taken for it."""
+        if name is None or name in self._specs:
+            self.served(name)
 
     def load_all(self) -> Iterator[tuple[str, ModelError | None]]:
         """Load every model; yield each one's name and what was wrong with it."""

@@ -19,6 +19,12 @@ from tests.pipeline.test_preprocess import Inputs
 ROWS = {"X": np.zeros((1, 1))}
 
 
+def infer(engine: LocalEngine, model: Inputs, rows: Arrays) -> dict[str, NDArray[Any]]:
+    """Answer one request as the web does: in a slot."""
+    with engine.slot():
+        return engine.infer(model, rows)
+
+
 class Slow(Inputs):
     """A model that answers when it is let go, and counts how many run at once."""
 
@@ -60,7 +66,7 @@ def test_so_many_run_at_once(slots: int) -> None:
     """As many inferences as there are slots run at once, and all are answered."""
     model, engine = Slow(), LocalEngine(slots, queue=20, timeout_s=5)
     with ThreadPoolExecutor(12) as pool:
-        tasks = [pool.submit(engine.infer, model, ROWS) for _ in range(12)]
+        tasks = [pool.submit(infer, engine, model, ROWS) for _ in range(12)]
         _started(model, slots)
         model.go.set()
         assert len([task.result(10) for task in tasks]) == 12
@@ -71,14 +77,14 @@ def test_full_queue_is_refused_at_once() -> None:
     """With a slot and a queue of 2, the fourth request is told to try again, at once."""
     model, engine = Slow(), LocalEngine(1, queue=2, timeout_s=30)
     with ThreadPoolExecutor(3) as pool:
-        tasks = [pool.submit(engine.infer, model, ROWS) for _ in range(3)]
+        tasks = [pool.submit(infer, engine, model, ROWS) for _ in range(3)]
         _started(model, 1)
         deadline = time.monotonic() + 5
         while engine._waiting._value and time.monotonic() < deadline:
             time.sleep(0.002)
         started = time.monotonic()
         with pytest.raises(Overloaded) as caught:
-            engine.infer(model, ROWS)
+            infer(engine, model, ROWS)
         assert time.monotonic() - started < 1
         assert str(caught.value) == (
             "Too many requests are waiting for the model; try again shortly"
@@ -86,21 +92,21 @@ def test_full_queue_is_refused_at_once() -> None:
         assert caught.value.retry_after == 1
         model.go.set()
         assert len([task.result(10) for task in tasks]) == 3
-    assert engine.infer(model, ROWS)
+    assert infer(engine, model, ROWS)
 
 
 def test_waiting_ends_in_time() -> None:
     """A request that gets no slot in time is told so, and leaves its place to others."""
     model, engine = Slow(), LocalEngine(1, queue=1, timeout_s=0.05)
     with ThreadPoolExecutor(1) as pool:
-        task = pool.submit(engine.infer, model, ROWS)
+        task = pool.submit(infer, engine, model, ROWS)
         _started(model, 1)
         for _ in range(3):
             with pytest.raises(Overloaded, match=r"^No room for the model within 0\.05 s$"):
-                engine.infer(model, ROWS)
+                infer(engine, model, ROWS)
         model.go.set()
         task.result(10)
-    assert engine.infer(model, ROWS)
+    assert infer(engine, model, ROWS)
 
 
 def test_failing_model_frees_its_slot() -> None:
@@ -113,7 +119,7 @@ def test_failing_model_frees_its_slot() -> None:
 
     for _ in range(3):
         with pytest.raises(ModelError, match="The model fails on this input: 'X'"):
-            engine.infer(Failing(()), ROWS)
+            infer(engine, Failing(()), ROWS)
     model = Slow()
     model.go.set()
-    assert engine.infer(model, ROWS)
+    assert infer(engine, model, ROWS)

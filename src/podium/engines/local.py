@@ -1,4 +1,4 @@
-"""Inference in this process, a bounded number at once."""
+"""Inference in this process, a bounded number of requests at once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from podium.runtimes import Arrays, Model
 class LocalEngine:
     """Runs models in the calling thread.
 
-    At most `slots` inferences run at once: more would only share the same cores and evict one
-    another's caches. At most `queue` more wait, `timeout_s` at the longest.
+    At most `slots` requests are decoded and answered at once: more would only share the same
+    cores and evict one another's caches. At most `queue` more wait, `timeout_s` at the longest.
     """
 
     def __init__(self, slots: int = 1, queue: int = 64, timeout_s: float = 60.0) -> None:
@@ -27,22 +27,33 @@ class LocalEngine:
             self._slots.put(None)
         self._waiting = threading.Semaphore(queue)
 
-    def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Run the model when a slot is free.
+    def slot(self) -> LocalEngine:
+        """Return the engine itself: `with engine.slot()` holds one of its slots."""
+        return self
+
+    def __enter__(self) -> None:
+        """Take a slot.
 
         Raises:
             Overloaded: the queue is full, or no slot became free in time.
-            ModelError: the framework fails.
         """
         self._take_slot()
+
+    def __exit__(self, *_: object) -> None:
+        self._slots.put(None)
+
+    def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Run the model.
+
+        Raises:
+            ModelError: the framework fails.
+        """
         try:
             return model.predict(inputs)
         except PodiumError:
             raise
         except Exception as err:  # each framework has its own
             raise ModelError(f"The model fails on this input: {err}") from err
-        finally:
-            self._slots.put(None)
 
     def _take_slot(self) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -34,6 +34,14 @@ MULTIPART: Final = "multipart/form-data"
 URLENCODED: Final = "application/x-www-form-urlencoded"
 
 
+class Received(NamedTuple):
+    """A request of which all bytes are here."""
+
+    model: str | None
+    decode: Callable[[], tuple[Items, Options]]
+    """Decodes the items and the options; raises RequestError for what is wrong with them."""
+
+
 class BodyReader:
     """Reads the requests of one application."""
 
@@ -43,34 +51,39 @@ class BodyReader:
         self.models = models
         self._json = JsonReader(signature, limits.rows)
 
-    def read(self, environ: WSGIEnvironment) -> tuple[Items, Options]:
-        """Return what a request asks to be predicted.
+    def receive(self, environ: WSGIEnvironment) -> Received:
+        """Take in a request's whole body; what it says is decoded later, when there is room.
 
         Raises:
             RequestError: of the kind that says what is wrong with the request.
         """
         query = _query(environ)
         kind = media_type(environ)
-        if kind == JSON:
-            return self._together(lambda: self._json.read(read_body(environ)), query)
         if kind in (MULTIPART, URLENCODED):
             form, files = parse_form(environ, self.limits)
-            return self.read_form(form, files, query)
+            return self.receive_form(form, files, query)
+        if kind == JSON:
+            body = read_body(environ)
+            return self._received(lambda: self._json.read(body), query)
         if kind.startswith("image/") and self.signature.image is not None:
-            return self._together(lambda: read_images([read_body(environ)], "image"), query)
+            body = read_body(environ)
+            return self._received(lambda: read_images([body], "image"), query)
         raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
 
-    def read_form(
+    def receive_form(
         self,
         form: MultiDict[str, str],
         files: MultiDict[str, FileStorage],
         query: Mapping[str, str],
-    ) -> tuple[Items, Options]:
+    ) -> Received:
         """Return what a form asks to be predicted; options may stand among its fields."""
         wishes = {name: form[name] for name in RESERVED if name in form}
         fields = {name: texts for name, texts in form.lists() if name not in RESERVED}
         read = self._row if self.signature.image is None else self._images
-        return self._together(lambda: read(fields, files), {**query, **wishes})
+        return self._received(lambda: read(fields, files), {**query, **wishes})
+
+    def _received(self, read: Callable[[], Items], wishes: Mapping[str, str]) -> Received:
+        return Received(wishes.get("model"), lambda: self._together(read, wishes))
 
     def _together(
         self, read: Callable[[], Items], wishes: Mapping[str, str]

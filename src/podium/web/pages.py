@@ -78,8 +78,11 @@ def predict() -> tuple[str, int]:
     app = site().app
     values = request.form.to_dict()
     try:
-        items, options = site().reader.read_form(request.form, _sent_files(), {})
-        answer = app.predict(items, options)
+        received = site().reader.receive_form(request.form, _sent_files(), {})
+        app.await_model(received.model)
+        with app.slot():
+            items, options = received.decode()
+            answer = app.predict(items, options)
     except RequestError as err:
         form = form_view(app, values, err.errors if isinstance(err, InvalidInput) else ())
         return _page(form, problem=problem_of(err)[0]), err.status

@@ -29,6 +29,9 @@ class PredictEndpoint:
         if environ["REQUEST_METHOD"] != "POST":
             problem = status_problem(405, "/predict takes POST; GET /docs shows how")
             return reply_of(problem, (("Allow", "POST"),)).send(start_response)
-        items, options = self._reader.read(environ)
-        answer = self._app.predict(items, options)
+        request = self._reader.receive(environ)
+        self._app.await_model(request.model)
+        with self._app.slot():
+            items, options = request.decode()
+            answer = self._app.predict(items, options)
         return Reply(200, JSON, self._encoder.encode(answer)).send(start_response)
