@@ -245,7 +245,7 @@ IMAGE = "[image]\nsize = [8, 8]\n"
         ('file = "m.onnx"', 'file = "m.onnx"\nsamples = 10',
          ("models[0].noise", "samples needs the name of the input that takes the noise")),
         ('file = "m.onnx"', 'file = "m.onnx"\nfactory = "nets:build"',
-         ("models[0].factory", "is reserved and not served by this version; use file")),
+         ("models[0].factory", "is reserved for a later version; use file alone")),
         ('file = "m.onnx"', 'file = "m.onnx"\n[[models]]\nname = "m"\nfile = "m.onnx"',
          ("models", "the name 'm' stands there twice")),
         (MODEL, MODEL + '[[references]]\ntitle = "A"',
@@ -288,7 +288,15 @@ def test_reserved_sources_of_a_model(key: str, tmp_path: Path) -> None:
     """An ensemble of files and the maker's own model are refused until they are served."""
     value = '["m.onnx", "m.onnx"]' if key == "files" else '"module:name"'
     found = mistakes_in(tmp_path, GOOD.replace('file = "m.onnx"', f"{key} = {value}"))
-    message = "is reserved and not served by this version; use file"
+    message = "is reserved for a later version; use file alone"
+    assert found == [Mistake(f"models[0].{key}", message)]
+
+
+@pytest.mark.parametrize("key", ["factory", "trust"])
+def test_reserved_keys_beside_a_file(key: str, tmp_path: Path) -> None:
+    """What only other formats need is refused until they are served, not read without effect."""
+    found = mistakes_in(tmp_path, GOOD + f'{key} = "x:y"\n')
+    message = "is reserved for a later version; use file alone"
     assert found == [Mistake(f"models[0].{key}", message)]
 
 
