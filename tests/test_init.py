@@ -14,11 +14,11 @@ from sklearn.linear_model import LogisticRegression
 
 from podium.app import App
 from podium.errors import PodiumError
+from podium.folder import parse
 from podium.init import create_application, podium_toml
 from podium.inspect import Guess, inspect_model
 from podium.options import Options
 from podium.pipeline.probe import probe_items
-from podium.spec import parse
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.graphs import linear
 from tests.conformance.onnx_cases import CASES as ONNX

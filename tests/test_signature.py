@@ -9,9 +9,10 @@ import pytest
 
 from podium.cells import check_cell, expectation, parse_cell, printable
 from podium.errors import FieldError, InvalidInput
+from podium.folder import Parsed
 from podium.prediction import Caution
 from podium.signature import MAX_ERRORS, Signature, merged
-from podium.spec import Feature, ModelSpec, Parsed, Spec, Task
+from podium.spec import Feature, ModelSpec, Spec, Task
 
 LENGTH = Feature(name="length", unit="mm", range=(10.0, 20.0))
 COUNT = Feature(name="count", kind="integer", range=(0.0, 9.0))

@@ -12,13 +12,14 @@ from pathlib import Path
 from podium.cpus import available_cpus
 from podium.engines.local import LocalEngine
 from podium.errors import Mistake, ModelError, SpecError, UnknownModel
+from podium.folder import FILE, parse
 from podium.options import Options
 from podium.pipeline import Pipeline, learn_labels, load_functions
 from podium.pipeline.decode import Items
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
 from podium.runtimes import Model, Source, load, model_files
 from podium.signature import Signature
-from podium.spec import FILE, ModelSpec, Spec, check_labels, parse
+from podium.spec import ModelSpec, Spec, check_labels
 
 VERSION_DIGITS = 6
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from podium.errors import PodiumError, SpecError
+from podium.folder import FILE
 from podium.inspect import Guess, inspect_model
 from podium.runtimes import model_files
-from podium.spec import FILE, Feature, Image, Spec
+from podium.spec import Feature, Image, Spec
 from podium.strict import read
 
 Ask = Callable[[Guess], Guess]

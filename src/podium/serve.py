@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from podium.errors import ServeError
+from podium.folder import parse
 from podium.production.gunicorn import Address, run, settings, watched_files, worker_count
 from podium.signature import Signature
-from podium.spec import parse
 from podium.web.calls import curl_calls
 
 if TYPE_CHECKING:

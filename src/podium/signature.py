@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 from podium.cells import Cell, check_cell, parse_cell, printable
 from podium.errors import FieldError, InvalidInput, nearest
+from podium.folder import Parsed
 from podium.prediction import Caution
-from podium.spec import Feature, Image, Parsed
+from podium.spec import Feature, Image
 
 Row = tuple[Cell, ...]
 """One item of a tabular application: a value for each feature, in their order."""

@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from podium.folder import parse
 from podium.pipeline.image import open_image, prepare
-from podium.spec import parse
 from tests.demos.digit_photos import photograph
 
 DEMO = Path(str(files("podium"))) / "demos" / "digits"

@@ -11,6 +11,7 @@ from typing import Any
 
 from podium.engines import Engine
 from podium.errors import Mistake, ModelError, SpecError
+from podium.folder import FILE
 from podium.options import Options
 from podium.pipeline.decode import Items
 from podium.pipeline.postprocess import Scores, custom_scores, find_head, find_value
@@ -21,7 +22,7 @@ from podium.pipeline.uncertainty import class_predictions, value_predictions
 from podium.prediction import Prediction
 from podium.runtimes import Arrays, Model
 from podium.signature import Signature
-from podium.spec import FILE, Code, ModelSpec
+from podium.spec import Code, ModelSpec
 
 __all__ = ["Pipeline", "learn_labels", "load_functions"]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from podium.cpus import available_cpus
-from podium.spec import FILE, Spec
+from podium.folder import FILE
+from podium.spec import Spec
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

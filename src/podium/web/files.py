@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from podium.app import App
-from podium.spec import ModelSpec, Spec, inside
+from podium.folder import inside
+from podium.spec import ModelSpec, Spec
 from podium.web.markdown import render
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")

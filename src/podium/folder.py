@@ -1,0 +1,109 @@
+"""An application folder is read: podium.toml, its labels, and the files it names."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from msgspec import Struct
+
+from podium.errors import Mistake, SpecError, nearest
+from podium.spec import Spec, Task, check_labels
+from podium.strict import read
+
+FILE: Final = "podium.toml"
+
+
+class Parsed(Struct, frozen=True):
+    """A read podium.toml with its labels."""
+
+    spec: Spec
+    labels: tuple[str, ...]
+
+
+def parse(folder: Path) -> Parsed:
+    """Return the application that `folder`/podium.toml describes.
+
+    Raises:
+        SpecError: with every mistake in the file, and every file it names that is not there.
+    """
+    file = folder / FILE
+    spec, mistakes = read(Spec, _load(file))
+    assert spec is not None  # tomllib returns a table
+    mistakes += _check_files(folder, spec)
+    labels, wrong = _labels(folder, spec.task)
+    mistakes += [*wrong, *_check_expected(spec, labels)]
+    if mistakes:
+        raise SpecError(file, mistakes)
+    return Parsed(spec, labels)
+
+
+def inside(folder: Path, name: str) -> Path | None:
+    """Return the file `name` in `folder`, or None when it leads outside of it."""
+    path = (folder / PurePosixPath(name)).resolve()
+    return path if path.is_relative_to(folder.resolve()) else None
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError as err:
+        hint = f"is missing; `podium init MODEL --output {file.parent}` makes one"
+        raise SpecError(file, [Mistake(FILE, hint)]) from err
+    except NotADirectoryError as err:
+        raise SpecError(file, [Mistake(FILE, "expected an application folder")]) from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise SpecError(file, [Mistake("TOML", str(err))]) from err
+
+
+def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
+    for key, name in _named_files(spec):
+        path = inside(folder, name)
+        if path is None:
+            yield Mistake(key, f"{name!r} leads outside the application folder")
+        elif not path.is_file():
+            yield Mistake(key, f"there is no file {name!r} in {folder}")
+
+
+def _named_files(spec: Spec) -> Iterator[tuple[str, str]]:
+    single = {"about": spec.about, "theme.logo": spec.theme and spec.theme.logo}
+    if spec.task is not None and isinstance(spec.task.labels, str):
+        single["task.labels"] = spec.task.labels
+    for index, model in enumerate(spec.models or ()):
+        single |= {f"models[{index}].file": model.file, f"models[{index}].card": model.card}
+    for index, reference in enumerate(spec.references):
+        single[f"references[{index}].file"] = reference.file
+    for index, example in enumerate(spec.examples):
+        single[f"examples[{index}].image"] = example.image
+    yield from ((key, name) for key, name in single.items() if name)
+
+
+def _check_expected(spec: Spec, labels: tuple[str, ...]) -> Iterator[Mistake]:
+    """Yield what no model of the task could answer to an example."""
+    for index, example in enumerate(spec.examples):
+        value, key = example.expected, f"examples[{index}].expected"
+        if value is None or spec.task is None:
+            continue
+        if spec.task.kind == "regression" and not isinstance(value, (int, float)):
+            yield Mistake(key, f"expected a number; found {value!r}")
+        if labels and str(value) not in labels:
+            hint = nearest(str(value), labels)
+            yield Mistake(key, f"expected one of the labels; found {value!r}.{hint}")
+
+
+def _labels(folder: Path, task: Task | None) -> tuple[tuple[str, ...], list[Mistake]]:
+    """Return the labels, read from their file where a file is named; () when left out."""
+    if task is None or not isinstance(task.labels, str):
+        return (task.labels if task and isinstance(task.labels, tuple) else ()), []
+    path = inside(folder, task.labels)
+    if path is None or not path.is_file():
+        return (), []  # told with the other files
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as err:
+        return (), [Mistake("task.labels", f"{task.labels}: {err}")]
+    labels = tuple(line.strip() for line in lines if line.strip())
+    wrong = [Mistake("task.labels", f"{task.labels}: {m.message}") for m in check_labels(labels)]
+    return labels, wrong
