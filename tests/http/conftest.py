@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from podium.cli import DEMOS
 from tests.support.apps import write_colours, write_half_broken, write_weights
 from tests.support.client import Client
 from tests.support.pictures import RED, png
@@ -56,8 +55,6 @@ def half_broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """`podium demo digits`."""
-    if not (DEMOS / "digits" / "podium.toml").is_file():
-        pytest.skip("the digits demo is not there")
     with running(tmp_path_factory.mktemp("digits"), "demo", "digits") as server:
         yield server.client
 

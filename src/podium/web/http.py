@@ -11,17 +11,7 @@ from podium.errors import FieldError, MalformedRequest, RequestTooLarge
 from podium.strict import Size
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-__all__ = [
-    "JSON",
-    "LimitedInput",
-    "Reply",
-    "WSGIApplication",
-    "media_type",
-    "read_body",
-    "too_large",
-]
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 JSON: Final = "application/json"
 
@@ -44,8 +34,6 @@ class Reply(NamedTuple):
         start_response(_STATUS_LINES[self.status], headers)
         return (self.body,)
 
-
-Endpoint = Callable[["WSGIEnvironment"], Reply]
 
 _STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
