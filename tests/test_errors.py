@@ -37,7 +37,8 @@ def test_one_mistake_is_counted_as_one() -> None:
 def test_missing_extra_names_the_install_command() -> None:
     """A missing package is answered with the command that installs it."""
     error = MissingExtra("forest.skops", "sklearn")
-    assert str(error) == "forest.skops needs the extra 'sklearn': pip install podium[sklearn]"
+    command = "pip install 'podium[sklearn]'"
+    assert str(error) == f"forest.skops needs the extra 'sklearn': {command}"
     assert error.extra == "sklearn"
 
 

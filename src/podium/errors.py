@@ -25,8 +25,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-INSTALL = "pip install podium"
-"""The command that installs Podium; every message that names one is made from it."""
+INSTALL = "pip install 'podium[{extra}]'"
+"""The command that installs an extra, quoted for the shell; every message is made from it."""
 
 
 class PodiumError(Exception):
@@ -59,7 +59,7 @@ class MissingExtra(ModelError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the extra {extra!r}: {INSTALL}[{extra}]")
+        super().__init__(f"{what} needs the extra {extra!r}: {INSTALL.format(extra=extra)}")
 
 
 class UntrustedModel(ModelError):
