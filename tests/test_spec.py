@@ -224,7 +224,6 @@ IMAGE = "[image]\nsize = [8, 8]\n"
          ("features", "expected one of [[features]], [image], [text]; found none")),
         (INPUTS, INPUTS + IMAGE,
          ("features", "expected one of [[features]], [image], [text]; found features and image")),
-        (INPUTS, "[text]\n", ("text", "text input is reserved and not served by this version")),
         (INPUTS, IMAGE + "mean = [0.1, 0.2]",
          ("image.mean", "expected 1 or 3 numbers for 'rgb'")),
         (INPUTS, IMAGE + 'colour = "grey"\nstd = [1, 1, 1]',
@@ -245,8 +244,17 @@ IMAGE = "[image]\nsize = [8, 8]\n"
          ("models[0].samples", "noise needs the number of passes, such as samples = 100")),
         ('file = "m.onnx"', 'file = "m.onnx"\nsamples = 10',
          ("models[0].noise", "samples needs the name of the input that takes the noise")),
-        ('file = "m.onnx"', 'file = "m.onnx"\nfactory = "nets:build"',
-         ("models[0].factory", "is reserved for a later version; use file alone")),
+        ('file = "m.onnx"', 'file = "m.onnx"\nfactory = "nets.build"',
+         ("models[0].factory", "expected \"module:name\", found 'nets.build'")),
+        ('file = "m.onnx"', 'python = "nets"',
+         ("models[0].python", "expected \"module:name\", found 'nets'")),
+        ('file = "m.onnx"', 'python = "nets:predict"\nfactory = "nets:build"',
+         ("models[0].factory", "belongs to a file of weights; remove it")),
+        ('file = "m.onnx"', 'file = "m.onnx"\ntrust = "yes"',
+         ("models[0].trust", "expected text; found 'yes'. The sha256 of a model that is a program, "
+          "for which the maker vouches.")),
+        ('file = "m.onnx"', 'files = ["m.onnx", "m.onnx"]',
+         ("models[0].files", "is reserved for a later version; use file alone")),
         ('file = "m.onnx"', 'file = "m.onnx"\n[[models]]\nname = "m"\nfile = "m.onnx"',
          ("models", "the name 'm' stands there twice")),
         (MODEL, MODEL + '[[references]]\ntitle = "A"',
@@ -282,23 +290,6 @@ def test_reserved_names(name: str, tmp_path: Path) -> None:
     found = mistakes_in(tmp_path, GOOD.replace('"a"', f'"{name}"'))
     expected = f"{name!r} is a query parameter; choose another name"
     assert found == [Mistake("features[0].name", expected)]
-
-
-@pytest.mark.parametrize("key", ["files", "python"])
-def test_reserved_sources_of_a_model(key: str, tmp_path: Path) -> None:
-    """An ensemble of files and the maker's own model are refused until they are served."""
-    value = '["m.onnx", "m.onnx"]' if key == "files" else '"module:name"'
-    found = mistakes_in(tmp_path, GOOD.replace('file = "m.onnx"', f"{key} = {value}"))
-    message = "is reserved for a later version; use file alone"
-    assert found == [Mistake(f"models[0].{key}", message)]
-
-
-@pytest.mark.parametrize("key", ["factory", "trust"])
-def test_reserved_keys_beside_a_file(key: str, tmp_path: Path) -> None:
-    """What only other formats need is refused until they are served, not read without effect."""
-    found = mistakes_in(tmp_path, GOOD + f'{key} = "x:y"\n')
-    message = "is reserved for a later version; use file alone"
-    assert found == [Mistake(f"models[0].{key}", message)]
 
 
 @pytest.mark.parametrize(

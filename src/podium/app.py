@@ -16,10 +16,12 @@ from podium.folder import FILE, parse
 from podium.options import Options
 from podium.pipeline import Pipeline, learn_labels, load_functions
 from podium.pipeline.decode import Items
+from podium.pipeline.preprocess import expected_input
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
-from podium.runtimes import Model, Source, load, model_files
+from podium.runtimes import Source, load, model_files
 from podium.signature import Signature
 from podium.spec import ModelSpec, Spec, check_labels
+from podium.usercode import missing_requirements, module_file
 
 VERSION_DIGITS = 6
 
@@ -53,6 +55,7 @@ class App:
         self.folder = folder.resolve()
         parsed = parse(self.folder)
         self.spec: Spec = parsed.spec
+        self._check_requirements()
         self._functions = load_functions(self.folder, self.spec.pipeline)
         self._threads = max(1, available_cpus() // workers)
         limits = self.spec.limits
@@ -124,25 +127,40 @@ class App:
         served = self._served.get(name)
         return served.version if served else self._version(self._specs[name])
 
+    def _check_requirements(self) -> None:
+        missing = missing_requirements(self.spec.requirements)
+        if missing:
+            named = self.spec.requirements
+            mistakes = [Mistake(f"requirements[{index}]", f"{named[index]!r} {told}")
+                        for index, told in missing.items()]  # fmt: skip
+            raise SpecError(self.folder / FILE, mistakes)
+
     def _load(self, spec: ModelSpec) -> Served:
-        model = self._load_model(spec)
+        model = load(self._source(spec, self.signature))
         pipeline = Pipeline(self.signature, spec, model, self._engine, self._functions)
         return Served(spec, self._version(spec), pipeline)
 
     def _version(self, spec: ModelSpec) -> str:
-        return _digest(model_files(self._path(spec), spec.runtime))
+        source = self._source(spec, self.signature)
+        return _digest(model_files(source.file, source.runtime))
 
-    def _load_model(self, spec: ModelSpec) -> Model:
-        return load(Source(self._path(spec), self._threads), spec.runtime)
-
-    def _path(self, spec: ModelSpec) -> Path:
-        return self.folder / (spec.file or "")
+    def _source(self, spec: ModelSpec, signature: Signature) -> Source:
+        return Source(
+            file=module_file(self.folder, spec.python) if spec.python
+            else self.folder / (spec.file or ""),
+            root=self.folder,
+            runtime="python" if spec.python else spec.runtime,
+            threads=self._threads,
+            code=spec.python or spec.factory,
+            trust=spec.trust,
+            expects=None if self.spec.pipeline.preprocess else expected_input(signature),
+        )  # fmt: skip
 
     def _with_labels(self, signature: Signature) -> Signature:
         """Return the signature with the default model's own labels where none are written."""
         if signature.kind == "regression" or signature.labels:
             return signature
-        labels = learn_labels(signature, self._load_model(self.spec.models[0]))
+        labels = learn_labels(signature, load(self._source(self.spec.models[0], signature)))
         wrong = list(check_labels(labels)) if labels else [
             Mistake("labels", "is missing, and the default model names no classes")
         ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,8 @@ from podium.spec import Spec, Task, check_labels
 from podium.strict import read
 
 FILE: Final = "podium.toml"
+_MODEL: Final = re.compile(r"models\[\d+\]\.file")
+"""The key that may name a folder."""
 
 
 class Parsed(Struct, frozen=True):
@@ -63,7 +66,7 @@ def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
         path = inside(folder, name)
         if path is None:
             yield Mistake(key, f"{name!r} leads outside the application folder")
-        elif not path.is_file():
+        elif not path.is_file() and not (path.is_dir() and _MODEL.fullmatch(key)):
             yield Mistake(key, f"there is no file {name!r} in {folder}")
 
 

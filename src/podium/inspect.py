@@ -34,7 +34,7 @@ def inspect_model(file: Path) -> Guess:
     Raises:
         ModelError: it cannot be loaded, or its input is neither features nor an image.
     """
-    model = load(Source(file))
+    model = load(Source.alone(file))
     title = file.stem.replace("_", " ").replace("-", " ").capitalize()
     image = _image(model)
     features = () if image else _features(model)

@@ -10,7 +10,8 @@ from podium.cells import Cell, check_cell, parse_cell, printable
 from podium.errors import FieldError, InvalidInput, nearest
 from podium.folder import Parsed
 from podium.prediction import Caution
-from podium.spec import Feature, Image
+from podium.spec import Feature, Image, TextInput
+from podium.strict import shown
 
 Row = tuple[Cell, ...]
 """One item of a tabular application: a value for each feature, in their order."""
@@ -21,21 +22,24 @@ MAX_ERRORS: Final = 100
 
 @dataclass(frozen=True)
 class Signature:
-    """Inputs (features, or an image) and outputs (a class, or a value with its unit)."""
+    """Inputs (features, an image or a text) and outputs (a class, or a value with its unit)."""
 
     kind: Literal["classification", "regression"]
     target: str
     unit: str | None
     labels: tuple[str, ...]
     features: tuple[Feature, ...]
-    image: Image | None
+    image: Image | None = None
+    text: TextInput | None = None
 
     @classmethod
     def of(cls, parsed: Parsed) -> Signature:
         """Return the signature that a podium.toml describes."""
         spec = parsed.spec
         target = spec.task.target or ("class" if spec.task.kind == "classification" else "value")
-        return cls(spec.task.kind, target, spec.task.unit, parsed.labels, spec.features, spec.image)
+        task = spec.task
+        inputs = (spec.features, spec.image, spec.text)
+        return cls(task.kind, target, task.unit, parsed.labels, *inputs)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,6 +77,24 @@ class Signature:
         return self.row_of(
             {n: parse_cell(by_name[n], text) if n in by_name else text for n, text in texts.items()}
         )
+
+    def check_text(self, value: object) -> str:
+        """Return a text of a text application.
+
+        Raises:
+            ValueError: saying in words what is wrong with it.
+        """
+        assert self.text is not None
+        if not isinstance(value, str):
+            raise ValueError(f"expected a text; found {shown(value)}")
+        if not value.strip():
+            raise ValueError("is empty; expected a text")
+        if len(value) > self.text.max_length:
+            raise ValueError(
+                f"has {len(value)} characters; the limit is {self.text.max_length} "
+                "([text] max_length)"
+            )
+        return value
 
     def cautions(self, row: Row) -> list[Caution]:
         """Return a warning for each value of `row` outside the range of the training data."""

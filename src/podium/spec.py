@@ -20,6 +20,7 @@ RESERVED: Final = ("model", "seed", "confidence_level", "top", "include")
 Value = str | int | float | bool
 Text = Annotated[str, Meta(min_length=1)]
 Layout = Literal["NCHW", "NHWC"]
+_CODE: Final = re.compile(r"\w+(\.\w+)*:\w+")
 
 
 def doc(text: str) -> Meta:
@@ -161,7 +162,7 @@ class Code(Table, frozen=True, kw_only=True):
         """A function is named as module:function."""
         for key in ("preprocess", "postprocess"):
             name = getattr(self, key)
-            if name is not None and not re.fullmatch(r"[\w.]+:\w+", name):
+            if name is not None and not _CODE.fullmatch(name):
                 yield Mistake(key, f'expected "module:function", found {name!r}')
 
 
@@ -171,7 +172,7 @@ class ModelSpec(Table, frozen=True, kw_only=True):
     name: Annotated[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")],
                     doc("Its name in requests: letters, digits, dots, dashes.")]  # fmt: skip
     title: Annotated[str | None, doc("What the page calls it.")] = None
-    file: Annotated[Text | None, doc("The model file, inside the folder.")] = None
+    file: Annotated[Text | None, doc("The model, a file or a folder inside of this one.")] = None
     files: Annotated[tuple[Text, ...], doc("Several files: an ensemble, one vote each.")] = ()
     python: Annotated[str | None, doc('The maker\'s own model, "module:function_or_class".')] = None
     runtime: Annotated[str | None, doc("Guessed from the file when left out.")] = None
@@ -181,7 +182,10 @@ class ModelSpec(Table, frozen=True, kw_only=True):
     ] = None
     noise: Annotated[str | None, doc("The graph's input that takes its noise.")] = None
     card: Annotated[str | None, doc("A Markdown file that describes the model.")] = None
-    trust: Annotated[str | None, doc("The sha256 of a file that is a program.")] = None
+    trust: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None,
+        doc("The sha256 of a model that is a program, for which the maker vouches."),
+    ] = None
 
     def check(self) -> Iterator[Mistake]:
         """A model comes from exactly one place; noise and passes belong together."""
@@ -191,9 +195,14 @@ class ModelSpec(Table, frozen=True, kw_only=True):
             yield Mistake("file", f"expected one of file, files and python; found {found}")
         if self.noise is not None and self.samples is None:
             yield Mistake("samples", "noise needs the number of passes, such as samples = 100")
-        for key in ("files", "python", "factory", "trust"):
-            if getattr(self, key):
-                yield Mistake(key, "is reserved for a later version; use file alone")
+        if self.files:
+            yield Mistake("files", "is reserved for a later version; use file alone")
+        for key in ("python", "factory"):
+            name = getattr(self, key)
+            if name is not None and not _CODE.fullmatch(name):
+                yield Mistake(key, f'expected "module:name", found {name!r}')
+        if self.factory is not None and self.file is None:
+            yield Mistake("factory", "belongs to a file of weights; remove it")
         if self.samples is not None and self.noise is None:
             yield Mistake("noise", "samples needs the name of the input that takes the noise")
 
@@ -327,8 +336,6 @@ class Spec(Table, frozen=True, kw_only=True):
             yield Mistake(
                 "features", f"expected one of [[features]], [image], [text]; found {found}"
             )
-        if self.text is not None:
-            yield Mistake("text", "text input is reserved and not served by this version")
         for key in ("features", "models"):
             for name in _repeated(one.name for one in getattr(self, key) or () if one.name):
                 yield Mistake(key, f"the name {name!r} stands there twice")
@@ -337,6 +344,8 @@ class Spec(Table, frozen=True, kw_only=True):
                 yield Mistake(f"examples[{index}].image", "is missing; expected an image file")
             if example.inputs is None and self.features:
                 yield Mistake(f"examples[{index}].inputs", "is missing; expected the features")
+            if example.text is None and self.text is not None:
+                yield Mistake(f"examples[{index}].text", "is missing; expected a text")
 
 
 def check_labels(labels: Iterable[str]) -> Iterator[Mistake]:

@@ -141,7 +141,7 @@ def test_noise_that_is_no_input(name: str, tmp_path: Path) -> None:
 def test_fixed_batch_is_filled_up(batch: int, tmp_path: Path) -> None:
     """A graph of a fixed batch size answers any number of items."""
     linear(tmp_path / "m.onnx", batch=batch)
-    model = load(Source(tmp_path / "m.onnx"))
+    model = load(Source.alone(tmp_path / "m.onnx"))
     x = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
     for rows in (1, batch, batch + 1, 10):
         scores = model.predict({"X": x[:rows]})["scores"]
@@ -235,7 +235,7 @@ def _external(folder: Path, location: str, value: float = 1.0) -> Path:
 
 def test_external_data_inside_the_folder_is_loaded(tmp_path: Path) -> None:
     """Weights in a file beside the graph are found."""
-    model = load(Source(_external(tmp_path, "m.onnx.data")))
+    model = load(Source.alone(_external(tmp_path, "m.onnx.data")))
     np.testing.assert_allclose(model.predict({"X": np.eye(3)})["scores"][0, 0], 1.0, 0, 1e-6)
 
 
@@ -250,7 +250,7 @@ def test_external_data_outside_the_folder_is_refused(tmp_path: Path) -> None:
                 entry.value = "../secret"
     file.write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"m\.onnx"):
-        load(Source(file))
+        load(Source.alone(file))
 
 
 def test_version_changes_with_external_data(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_unknown_type_is_named(tmp_path: Path) -> None:
         tmp_path / "m.onnx", nodes, [("X", TensorProto.UINT16, ["N", 3])], [("y", FLOAT, ["N", 3])]
     )
     with pytest.raises(ModelError, match=r"m\.onnx: 'X' is tensor\(uint16\).*tensor\(float\)"):
-        load(Source(tmp_path / "m.onnx"))
+        load(Source.alone(tmp_path / "m.onnx"))
 
 
 def test_input_names_that_do_not_fit(tmp_path: Path) -> None:
@@ -403,7 +403,7 @@ def test_graph_that_fails_on_a_row_of_nothing_is_no_crash(tmp_path: Path) -> Non
     case = BY_NAME["onnx-columns-one-hot"]
     case.write(tmp_path)
     with suppress(ModelError):
-        load(Source(tmp_path / FILE))
+        load(Source.alone(tmp_path / FILE))
 
 
 def test_labels_in_another_order_of_a_probability_of_the_second(tmp_path: Path) -> None:

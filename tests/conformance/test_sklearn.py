@@ -267,7 +267,7 @@ def test_untrusted_type_is_named_and_never_imported(
     file = save(tmp_path, LogisticRegression().fit(*training_set()))
     _rewrite(file, lambda schema: _plant(schema, "podium_evil", "Attack"))
     with pytest.raises(UntrustedModel, match=r"m\.skops.*podium_evil\.Attack"):
-        load(Source(file))
+        load(Source.alone(file))
     assert "podium_evil" not in sys.modules
 
 
@@ -276,7 +276,7 @@ def test_function_that_runs_commands_is_refused(tmp_path: Path) -> None:
     file = save(tmp_path, LogisticRegression().fit(*training_set()))
     _rewrite(file, lambda schema: _plant(schema, "os", "system"))
     with pytest.raises(UntrustedModel, match=r"os\.system"):
-        load(Source(file))
+        load(Source.alone(file))
 
 
 def _plant(schema: dict[str, Any], module: str, name: str) -> None:
@@ -316,7 +316,7 @@ def test_pickle_with_another_ending_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "m.skops"
     file.write_bytes(pickle.dumps(_Touch(tmp_path / "ran")))
     with pytest.raises(ModelError, match=r"m\.skops"):
-        load(Source(file))
+        load(Source.alone(file))
     assert not (tmp_path / "ran").exists()
 
 
@@ -347,7 +347,7 @@ def test_forged_tree_is_refused(field: str, node: int, value: int, tmp_path: Pat
     """A tree whose walk would leave its memory, or never end, is refused before it is walked."""
     file = save(tmp_path, _forged(field, node, value))
     with pytest.raises(UntrustedModel, match=r"m\.skops: 1 trees lead outside"):
-        load(Source(file))
+        load(Source.alone(file))
 
 
 def test_forged_tree_within_a_pipeline_and_forest_is_refused(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_forged_tree_within_a_pipeline_and_forest_is_refused(tmp_path: Path) -> 
     model.estimators_[7].tree_ = _forged("feature", 0, 77).tree_
     file = save(tmp_path, make_pipeline(StandardScaler().fit(x), model))
     with pytest.raises(UntrustedModel, match="1 trees lead outside"):
-        load(Source(file))
+        load(Source.alone(file))
 
 
 def test_sound_trees_are_loaded(tmp_path: Path) -> None:
@@ -367,4 +367,6 @@ def test_sound_trees_are_loaded(tmp_path: Path) -> None:
         DecisionTreeClassifier(), forest(ExtraTreesClassifier),
         GradientBoostingClassifier(n_estimators=2),
     ):  # fmt: skip
-        assert load(Source(save(tmp_path, estimator.fit(x, y)))).labels == tuple(sorted(ORDER))
+        assert load(Source.alone(save(tmp_path, estimator.fit(x, y)))).labels == tuple(
+            sorted(ORDER)
+        )

@@ -29,7 +29,7 @@ class Slow(Inputs):
     """A model that answers when it is let go, and counts how many run at once."""
 
     def __init__(self) -> None:
-        super().__init__(())
+        super().__init__()
         self.go = Event()
         self.lock = Lock()
         self.running = 0
@@ -119,7 +119,7 @@ def test_failing_model_frees_its_slot() -> None:
 
     for _ in range(3):
         with pytest.raises(ModelError, match="The model fails on this input: 'X'"):
-            infer(engine, Failing(()), ROWS)
+            infer(engine, Failing(), ROWS)
     model = Slow()
     model.go.set()
     assert infer(engine, model, ROWS)

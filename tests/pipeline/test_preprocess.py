@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from podium.errors import FieldError, InvalidInput, ModelError
 from podium.pipeline.preprocess import custom_encoder, encoder
-from podium.runtimes import Arrays, TensorSpec
+from podium.runtimes import Arrays, Model, TensorSpec
 from podium.signature import Signature
 from podium.spec import Feature
 
@@ -20,16 +20,11 @@ TEXT = np.dtype(np.object_)
 INTEGER = np.dtype(np.int64)
 
 
-@dataclass
-class Inputs:
+@dataclass(kw_only=True)
+class Inputs(Model):
     """A model of which only the inputs count."""
 
-    inputs: tuple[TensorSpec, ...]
-    features: tuple[str, ...] = ()
-    outputs: tuple[TensorSpec, ...] = ()
-    labels: tuple[str, ...] = ()
     platform: str = "none"
-    task: Literal["classification", "regression"] | None = None
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Answer nothing."""
@@ -43,7 +38,7 @@ def signature(*features: Feature) -> Signature:
 
 def matrix(width: int | None, dtype: Any = FLOAT, features: tuple[str, ...] = ()) -> Inputs:
     """Return a model that takes one matrix."""
-    return Inputs((TensorSpec("X", dtype, (None, width)),), features)
+    return Inputs(inputs=(TensorSpec("X", dtype, (None, width)),), features=features)
 
 
 A, B = Feature(name="a"), Feature(name="b")
@@ -110,7 +105,7 @@ def test_other_width() -> None:
 
 def test_input_that_is_no_matrix() -> None:
     """An input of three axes takes no features."""
-    model = Inputs((TensorSpec("X", FLOAT, (None, 5, 2)),))
+    model = Inputs(inputs=(TensorSpec("X", FLOAT, (None, 5, 2)),))
     with pytest.raises(ModelError, match=r"takes \[n, 5, 2\]"):
         encoder(signature(A, B), model)
 
@@ -123,7 +118,7 @@ def test_text_matrix() -> None:
 
 def test_an_input_a_feature() -> None:
     """With an input a feature, each gets its own array of its own type and shape."""
-    model = Inputs((
+    model = Inputs(inputs=(
         TensorSpec("colour", TEXT, (None, 1)),
         TensorSpec("count", INTEGER, (None,)),
         TensorSpec("a", FLOAT, (None, 1)),
@@ -140,14 +135,16 @@ def test_an_input_a_feature() -> None:
 
 def test_category_of_a_number_column_is_its_index() -> None:
     """A category whose input takes numbers is its index there too."""
-    model = Inputs((TensorSpec("colour", INTEGER, (None, 1)), TensorSpec("a", FLOAT, (None, 1))))
+    model = Inputs(
+        inputs=(TensorSpec("colour", INTEGER, (None, 1)), TensorSpec("a", FLOAT, (None, 1)))
+    )
     found = encoder(signature(A, COLOUR), model)([(0.0, "blue"), (0.0, "red")])
     assert found["colour"].tolist() == [[2], [0]]
 
 
 def test_one_feature_of_a_flat_input() -> None:
     """One feature goes to an input of shape (batch,) of its name."""
-    model = Inputs((TensorSpec("a", FLOAT, (None,)),))
+    model = Inputs(inputs=(TensorSpec("a", FLOAT, (None,)),))
     assert encoder(signature(A), model)([(1.5,), (2.5,)])["a"].tolist() == [1.5, 2.5]
 
 
@@ -158,7 +155,7 @@ def test_one_feature_of_a_matrix_of_any_name() -> None:
 
 def test_other_inputs() -> None:
     """Inputs that are not named as the features are told with both lists."""
-    model = Inputs((TensorSpec("b", FLOAT, (None,)), TensorSpec("a", FLOAT, (None,))))
+    model = Inputs(inputs=(TensorSpec("b", FLOAT, (None,)), TensorSpec("a", FLOAT, (None,))))
     with pytest.raises(ModelError) as caught:
         encoder(signature(A, COLOUR), model)
     assert str(caught.value) == (
@@ -173,7 +170,7 @@ def test_whole_numbers_hold_no_missing_value(columns: bool) -> None:
     feature = Feature(name="open", kind="integer", optional=True)
     if columns:
         specs = [TensorSpec(name, INTEGER, (None, 1)) for name in ("count", "open")]
-        model, name = Inputs(tuple(specs)), "open"
+        model, name = Inputs(inputs=tuple(specs)), "open"
     else:
         model, name = matrix(2, INTEGER), "X"
     with pytest.raises(ModelError) as caught:
@@ -185,13 +182,13 @@ def test_whole_numbers_hold_no_missing_value(columns: bool) -> None:
 
 def test_noise_is_no_feature() -> None:
     """The input that takes the noise is not counted."""
-    model = Inputs((TensorSpec("eps", FLOAT, (None, 9)), TensorSpec("X", FLOAT, (None, 2))))
+    model = Inputs(inputs=(TensorSpec("eps", FLOAT, (None, 9)), TensorSpec("X", FLOAT, (None, 2))))
     assert list(encoder(signature(A, B), model, "eps")([(1.0, 2.0)])) == ["X"]
 
 
 def test_own_function_gets_dicts_and_names_its_arrays() -> None:
     """The maker's function gets a dict an item; its arrays are those that the model takes."""
-    model = Inputs((TensorSpec("u", FLOAT, (None,)), TensorSpec("v", FLOAT, (None,))))
+    model = Inputs(inputs=(TensorSpec("u", FLOAT, (None,)), TensorSpec("v", FLOAT, (None,))))
     seen: list[Any] = []
 
     def prepare(items: list[Any]) -> dict[str, Any]:
@@ -216,6 +213,6 @@ def test_own_functions_refusal_is_the_callers_mistake() -> None:
 
 def test_own_function_that_forgets_an_input() -> None:
     """An input for which the maker's function makes nothing is named."""
-    model = Inputs((TensorSpec("u", FLOAT, (None,)), TensorSpec("v", FLOAT, (None,))))
+    model = Inputs(inputs=(TensorSpec("u", FLOAT, (None,)), TensorSpec("v", FLOAT, (None,))))
     with pytest.raises(ModelError, match=r"^\[pipeline\] preprocess made no array for v$"):
         custom_encoder(lambda _: {"u": [1]}, signature(A), model)([(1.0,)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,24 +12,20 @@ from numpy.typing import NDArray
 from podium.errors import ModelError
 from podium.pipeline import stochastic
 from podium.pipeline.stochastic import Passes
-from podium.runtimes import Arrays, TensorSpec
+from podium.runtimes import Arrays, Model, TensorSpec
 
 FLOAT = np.dtype(np.float32)
 
 
-@dataclass
-class Echo:
+@dataclass(kw_only=True)
+class Echo(Model):
     """A model that answers with its inputs, and remembers how many rows it got."""
 
     inputs: tuple[TensorSpec, ...] = (
         TensorSpec("X", FLOAT, (None, 2)),
         TensorSpec("eps", FLOAT, (None, 3)),
     )
-    outputs: tuple[TensorSpec, ...] = ()
-    labels: tuple[str, ...] = ()
-    features: tuple[str, ...] = ()
     platform: str = "echo"
-    task: Literal["classification", "regression"] | None = None
     calls: list[int] = field(default_factory=list)
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:

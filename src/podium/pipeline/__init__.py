@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable
-from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from podium.prediction import Prediction
 from podium.runtimes import Arrays, Model
 from podium.signature import Signature
 from podium.spec import Code, ModelSpec
+from podium.usercode import load_object
 
 __all__ = ["Pipeline", "learn_labels", "load_functions"]
 
@@ -122,27 +121,9 @@ def load_functions(folder: Path, code: Code) -> dict[str, Function]:
         name = getattr(code, key)
         try:
             if name is not None:
-                functions[key] = _load_function(folder, name)
+                functions[key] = load_object(folder, name)
         except Exception as err:  # whatever the maker's module raises
             mistakes.append(Mistake(f"pipeline.{key}", f"{name!r} cannot be imported: {err!r}"))
     if mistakes:
         raise SpecError(folder / FILE, mistakes)
     return functions
-
-
-def _load_function(folder: Path, name: str) -> Function:
-    module_name, _, function = name.partition(":")
-    file = folder.joinpath(*module_name.split(".")).with_suffix(".py")
-    # A name of its own keeps the maker's "features.py" apart from any installed package.
-    spec = util.spec_from_file_location(f"podium_app.{module_name}", file)
-    if spec is None or spec.loader is None or not file.is_file():
-        raise ImportError(f"there is no {file}")
-    module = util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-    spec.loader.exec_module(module)
-    found = getattr(module, function)
-    if not callable(found):
-        raise TypeError(f"{function!r} is not callable")
-    return found  # type: ignore[no-any-return]

@@ -24,8 +24,8 @@ from podium.strict import shown
 
 T = TypeVar("T")
 
-Items = list[Row] | list[Image]
-"""The inputs of one request: rows of features, or upright RGB images."""
+Items = list[Row] | list[Image] | list[str]
+"""The inputs of one request: rows of features, upright RGB images, or texts."""
 
 _CELLS: Final[dict[str, Any]] = {
     "number": Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)],
@@ -56,15 +56,19 @@ class JsonReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._read_tolerantly(body)
         self._check_count(items)
-        if self.signature.image is None:
-            return list(map(msgspec.structs.astuple, items))
-        return read_images([item.image for item in items], "inputs[{}].image")
+        if self.signature.image is not None:
+            return read_images([item.image for item in items], "inputs[{}].image")
+        if self.signature.text is not None:
+            return read_texts(self.signature, [item.text for item in items], "inputs[{}].text")
+        return list(map(msgspec.structs.astuple, items))
 
     def _read_tolerantly(self, body: bytes) -> Items:
         inputs = _inputs(body, self.signature)
         self._check_count(inputs)
         if self.signature.image is not None:
             return read_images([_base64(item) for item in inputs], "inputs[{}].image")
+        if self.signature.text is not None:
+            return read_texts(self.signature, list(map(_text, inputs)), "inputs[{}].text")
         rows: list[Row] = []
         errors: list[FieldError] = []
         for index, item in enumerate(inputs):
@@ -112,6 +116,25 @@ def read_images(bodies: Sequence[bytes | FieldError], where: str) -> list[Image]
     return _each(decode, opened, fields)
 
 
+def read_texts(signature: Signature, texts: Sequence[object], where: str) -> list[str]:
+    """Return texts, checked; `where` names each one's field by its index.
+
+    Raises:
+        InvalidInput: naming every one that is empty, too long or no text.
+    """
+    errors: list[FieldError] = []
+    for index, text in enumerate(texts):
+        try:
+            if isinstance(text, FieldError):
+                raise ValueError(text.message)
+            signature.check_text(text)
+        except ValueError as err:
+            errors.append(FieldError(where.format(index), str(err)))
+    if errors:
+        raise merged(errors)
+    return list(map(str, texts))
+
+
 def _each(
     stage: Callable[[T], Image], things: Sequence[T | FieldError], fields: Sequence[str]
 ) -> list[Image]:
@@ -135,6 +158,9 @@ def body_type(signature: Signature) -> Any:
     """Return the struct of a JSON body; its JSON Schema is the API's."""
     if signature.image is not None:
         item = msgspec.defstruct("Item", [("image", bytes)], forbid_unknown_fields=True)
+    elif signature.text is not None:
+        text = Annotated[str, msgspec.Meta(min_length=1, max_length=signature.text.max_length)]
+        item = msgspec.defstruct("Item", [("text", text)], forbid_unknown_fields=True)
     else:
         item = _item_type(signature.features)
     return msgspec.defstruct("Inputs", [("inputs", list[item])], forbid_unknown_fields=True)  # type: ignore[valid-type]
@@ -160,7 +186,7 @@ def _field(feature: Feature) -> tuple[Any, ...]:
 
 def _inputs(body: bytes, signature: Signature) -> list[Any]:
     """Return the list under "inputs" in a JSON body that the fast way refused."""
-    example = '{"inputs": [{"image": "<base64>"}]}' if signature.image else _example(signature)
+    example = _example(signature)
     if not body.strip():
         raise MalformedRequest(f"The body is empty. Send JSON such as {example}")
     try:
@@ -190,6 +216,10 @@ def _integer(digits: str) -> int | float:
 
 
 def _example(signature: Signature) -> str:
+    if signature.image is not None:
+        return '{"inputs": [{"image": "<base64>"}]}'
+    if signature.text is not None:
+        return '{"inputs": [{"text": "..."}]}'
     first = signature.names[0]
     return f'{{"inputs": [{{"{first}": ...}}]}}'
 
@@ -205,6 +235,12 @@ def _table(item: object) -> dict[str, object]:
     if not isinstance(item, dict):
         raise TypeError(f"expected an object of features; found {shown(item)}")
     return item
+
+
+def _text(item: object) -> object:
+    if not isinstance(item, dict) or set(item) != {"text"}:
+        return FieldError("text", f'expected {{"text": "..."}}; found {shown(item)}')
+    return item["text"]
 
 
 def _base64(item: object) -> bytes | FieldError:

@@ -18,7 +18,7 @@ from podium.pipeline.decode import Items
 from podium.pipeline.image import prepare
 from podium.runtimes import Arrays, Model, TensorSpec
 from podium.signature import Row, Signature, merged
-from podium.spec import Feature
+from podium.spec import Feature, Image
 
 Encoder = Callable[[Any], Arrays]
 """Items -> arrays, by the name of the model's input."""
@@ -33,9 +33,24 @@ def encoder(signature: Signature, model: Model, noise: str | None = None) -> Enc
     inputs = [spec for spec in model.inputs if spec.name != noise]
     if signature.image is not None:
         return _image_encoder(signature, _single(inputs))
+    if signature.text is not None:
+        return _text_encoder(_single(inputs))
     if len(inputs) == 1 and not (len(signature.names) == 1 and len(inputs[0].shape) < 2):
         return _matrix_encoder(signature, model, inputs[0])
     return _column_encoder(signature, inputs)
+
+
+def expected_input(signature: Signature) -> TensorSpec:
+    """Return the array that items become where the model does not say what it takes.
+
+    Features are a matrix of floats (batch, features), images (batch, channels, height, width) or
+    with the channels last, texts (batch,).
+    """
+    if signature.image is not None:
+        return TensorSpec("X", np.dtype(np.float32), (None, *_image_shape(signature.image)))
+    if signature.text is not None:
+        return TensorSpec("text", np.dtype(np.object_), (None,))
+    return TensorSpec("X", np.dtype(np.float64), (None, len(signature.names)))
 
 
 def custom_encoder(
@@ -43,8 +58,8 @@ def custom_encoder(
 ) -> Encoder:
     """Return an encoder that calls the maker's preprocess.
 
-    It gets a list of dicts (features) or of RGB images, and returns one array, or a dict of
-    arrays by the name of the model's input. A ValueError it raises is the caller's mistake.
+    It gets a list of dicts (features), of RGB images or of texts, and returns one array, or a
+    dict of arrays by the name of the model's input. A ValueError it raises is the caller's mistake.
     """
     wanted = [spec.name for spec in model.inputs if spec.name != noise]
 
@@ -53,17 +68,17 @@ def custom_encoder(
             made = function(_plain(items, signature))
         except ValueError as err:
             raise InvalidInput([FieldError("inputs", str(err))]) from err
-        arrays = made if isinstance(made, dict) else {wanted[0]: made}
+        arrays = made if isinstance(made, dict) else {(wanted or ["X"])[0]: made}
         missing = [name for name in wanted if name not in arrays]
         if missing:
             raise ModelError(f"[pipeline] preprocess made no array for {', '.join(missing)}")
-        return {name: np.asarray(arrays[name]) for name in wanted}
+        return {name: np.asarray(arrays[name]) for name in wanted or arrays}
 
     return encode
 
 
 def _plain(items: Items, signature: Signature) -> list[Any]:
-    if signature.image is not None:
+    if signature.image is not None or signature.text is not None:
         return list(items)
     return [dict(zip(signature.names, row, strict=True)) for row in items]  # type: ignore[arg-type]
 
@@ -71,16 +86,16 @@ def _plain(items: Items, signature: Signature) -> list[Any]:
 def _single(inputs: Sequence[TensorSpec]) -> TensorSpec:
     if len(inputs) != 1:
         names = ", ".join(spec.name for spec in inputs)
-        raise ModelError(f"The model takes {len(inputs)} inputs ({names}); an image fits one")
+        raise ModelError(
+            f"The model takes {len(inputs)} inputs ({names}); an image or a text fits one"
+        )
     return inputs[0]
 
 
 def _image_encoder(signature: Signature, spec: TensorSpec) -> Encoder:
     image = signature.image
     assert image is not None
-    shape = (
-        (image.channels, *image.size) if image.layout == "NCHW" else (*image.size, image.channels)
-    )
+    shape = _image_shape(image)
     fits = len(spec.shape) == 4 and all(
         want in (None, have) for want, have in zip(spec.shape[1:], shape, strict=True)
     )
@@ -90,6 +105,22 @@ def _image_encoder(signature: Signature, spec: TensorSpec) -> Encoder:
             "Check size, colour and layout."
         )
     return lambda images: {spec.name: prepare(images, image)}
+
+
+def _image_shape(image: Image) -> tuple[int, ...]:
+    if image.layout == "NCHW":
+        return (image.channels, *image.size)
+    return (*image.size, image.channels)
+
+
+def _text_encoder(spec: TensorSpec) -> Encoder:
+    shape = (-1, 1) if len(spec.shape) == 2 else (-1,)
+    if spec.dtype != np.object_ or len(spec.shape) > 2 or spec.shape[1:] not in ((), (1,), (None,)):
+        raise ModelError(
+            f"The model takes {_shape(spec.shape)} {spec.dtype}, and [text] makes texts. Keep the "
+            "tokenizer beside the model (a Hugging Face folder), or write a [pipeline] preprocess."
+        )
+    return lambda texts: {spec.name: np.array(texts, np.object_).reshape(shape)}
 
 
 def _matrix_encoder(signature: Signature, model: Model, spec: TensorSpec) -> Encoder:

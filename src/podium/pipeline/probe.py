@@ -15,6 +15,12 @@ from podium.spec import Feature
 
 ROWS: Final = 16
 IMAGES: Final = 4
+TEXTS: Final = (
+    "It works well, and I would buy it again.",
+    "no",
+    "The meeting was moved from Tuesday to Thursday, since the room was taken; bring your figures.",
+    "0 1 2 3 !?",
+)
 
 
 def probe_items(signature: Signature) -> Items:
@@ -26,6 +32,8 @@ def probe_items(signature: Signature) -> Items:
     rng = np.random.default_rng(0)
     if signature.image is not None:
         return [_picture(rng, *signature.image.size) for _ in range(IMAGES)]
+    if signature.text is not None:
+        return [text[: signature.text.max_length] for text in TEXTS]
     rows = [_row(rng, signature) for _ in range(ROWS - 1)]
     pairs = zip(signature.features, rows[0], strict=True)
     return [*rows, tuple(None if feature.optional else cell for feature, cell in pairs)]

@@ -1,16 +1,17 @@
 """The formats that Podium loads: one module a format, all of one shape.
 
 A runtime module has `load(source) -> Model` and `files(file)`, and imports its framework only
-inside `load`.
+inside `load`. It raises MissingExtra when the framework is not installed, UntrustedModel when
+the file is a program that nobody vouched for, and ModelError for all else that is wrong.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from podium.errors import ModelError, nearest
+from podium.errors import ModelError, UntrustedModel, nearest
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec
 
 __all__ = [
@@ -24,8 +25,28 @@ __all__ = [
     "runtime_of",
 ]
 
-RUNTIMES: Final = {"onnx": (".onnx",), "sklearn": (".skops",)}
-"""Each runtime's module name and the file endings that it answers to."""
+
+class Format(NamedTuple):
+    """What a runtime answers to: file endings, or a folder in which the file `marker` lies."""
+
+    suffixes: tuple[str, ...] = ()
+    marker: str = ""
+
+
+RUNTIMES: Final = {
+    "onnx": Format((".onnx",)),
+    "sklearn": Format((".skops", ".pkl", ".pickle", ".joblib")),
+    "torch": Format((".pt2", ".pt", ".pth", ".safetensors")),
+    "keras": Format((".keras", ".h5", ".hdf5")),
+    "tflite": Format((".tflite",)),
+    "xgboost": Format((".ubj", ".json", ".xgb")),
+    "lightgbm": Format((".txt", ".lgb")),
+    "mlflow": Format(marker="MLmodel"),
+    "tensorflow": Format(marker="saved_model.pb"),
+    "transformers": Format(marker="config.json"),
+    "python": Format((".py",)),
+}
+"""Each runtime's module name and the formats that it answers to; the first that fits counts."""
 
 
 class Runtime(Protocol):
@@ -41,29 +62,52 @@ class Runtime(Protocol):
 
 
 def runtime_of(file: Path, name: str | None = None) -> str:
-    """Return the runtime that `name` or, without one, the file's ending stands for.
+    """Return the runtime that `name` or, without one, the file's or folder's form stands for.
 
     Raises:
-        ModelError: naming the known runtimes and endings.
+        ModelError: naming the known runtimes, endings and folders.
     """
-    if name is not None and name not in RUNTIMES:
-        hint = nearest(name, RUNTIMES) or f" Known: {', '.join(RUNTIMES)}."
-        raise ModelError(f"There is no runtime {name!r}.{hint}")
-    for runtime, suffixes in RUNTIMES.items():
-        if runtime == name or (name is None and file.suffix.lower() in suffixes):
+    if name is not None:
+        if name not in RUNTIMES:
+            hint = nearest(name, RUNTIMES) or f" Known: {', '.join(RUNTIMES)}."
+            raise ModelError(f"There is no runtime {name!r}.{hint}")
+        return name
+    for runtime, (suffixes, marker) in RUNTIMES.items():
+        if file.is_dir() and marker and (file / marker).is_file():
             return runtime
-    known = ", ".join(suffix for suffixes in RUNTIMES.values() for suffix in suffixes)
+        if not file.is_dir() and file.suffix.lower() in suffixes:
+            return runtime
+    if file.is_dir():
+        known = ", ".join(known.marker for known in RUNTIMES.values() if known.marker)
+        raise ModelError(f"{file.name}: a model's folder holds one of: {known}")
+    known = ", ".join(suffix for known in RUNTIMES.values() for suffix in known.suffixes)
     raise ModelError(f"{file.name}: no runtime is known for {file.suffix!r} files. Known: {known}")
 
 
-def load(source: Source, name: str | None = None) -> Model:
-    """Load the model in `source.file` with the runtime `name`, or the one its ending tells."""
-    return _module(source.file, name).load(source)
+def load(source: Source) -> Model:
+    """Load a model with the runtime that podium.toml names, or the one its form tells.
+
+    Raises:
+        ModelError: it cannot be loaded; UntrustedModel when it is not safe to.
+    """
+    module = _module(source.file, source.runtime)
+    _check_inside(source, module.files(source.file))
+    return module.load(source)
 
 
-def model_files(file: Path, name: str | None = None) -> tuple[Path, ...]:
+def model_files(file: Path, runtime: str | None = None) -> tuple[Path, ...]:
     """Return all files that make the model in `file`: itself, and those that it refers to."""
-    return _module(file, name).files(file)
+    return _module(file, runtime).files(file)
+
+
+def _check_inside(source: Source, files: tuple[Path, ...]) -> None:
+    root = source.root.resolve()
+    for file in files:
+        if not file.resolve().is_relative_to(root):
+            raise UntrustedModel(
+                f"{source.file.name}: {file.name} leads outside of {root.name}/. "
+                "Put the file itself into the application folder."
+            )
 
 
 def _module(file: Path, name: str | None) -> Runtime:

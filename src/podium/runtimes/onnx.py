@@ -6,7 +6,7 @@ import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,21 +63,15 @@ def files(file: Path) -> tuple[Path, ...]:
     return (file, *(file.parent / name for name in sorted(names) if (file.parent / name).is_file()))
 
 
-@dataclass
-class OnnxModel:
+@dataclass(kw_only=True)
+class OnnxModel(Model):
     """A graph in a session. Outputs of ZipMap become matrices in the order of `labels`.
 
     The runtime tells the type of a map's keys but not the keys: the first run shows them.
     """
 
     session: InferenceSession
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    labels: tuple[str, ...]
     batch_size: int | None
-    platform: str = "onnx"
-    task: Literal["classification", "regression"] | None = None
-    features: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, file: Path, session: InferenceSession) -> OnnxModel:
@@ -86,7 +80,9 @@ class OnnxModel:
         outputs = tuple(_output(file, arg) for arg in session.get_outputs())
         sizes = {spec.shape[0] for spec in inputs if spec.shape}
         fixed = next(iter(sizes)) if len(sizes) == 1 else None
-        model = cls(session, inputs, outputs, (), fixed)
+        model = cls(
+            platform="onnx", inputs=inputs, outputs=outputs, session=session, batch_size=fixed
+        )
         if any(arg.type.startswith(_ZIPMAP) for arg in session.get_outputs()):
             model._try_zeros()
         return model

@@ -5,15 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.errors import MissingExtra, ModelError, UntrustedModel
-from podium.runtimes.base import Arrays, Model, Source, TensorSpec
+from podium.errors import ModelError, UntrustedModel
+from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec, needs
 from podium.runtimes.trees import TREE, damaged_trees
 
 _FLOAT = np.dtype(np.float64)
@@ -29,10 +28,8 @@ def load(source: Source) -> Model:
         UntrustedModel: the file holds types outside skops' safe list.
         ModelError: it is no estimator, or cannot be read.
     """
-    try:
+    with needs(source.file, "scikit-learn model in skops", "sklearn"):
         import skops.io  # noqa: F401  what is missing is said before anything else
-    except ImportError as err:
-        raise MissingExtra(f"{source.file.name} (scikit-learn, skops)", "sklearn") from err
     # Podium hands over a matrix, whose columns the maker's podium.toml names.
     warnings.filterwarnings("ignore", "X does not have valid feature names")
     return _adapt(source.file, _load_audited(source.file))
@@ -74,54 +71,45 @@ def _adapt(file: Path, estimator: Any) -> Model:
         raise ModelError(f"{file.name}: {type(estimator).__name__} is no classifier or regressor")
     if getattr(estimator, "n_features_in_", None) is None:
         raise ModelError(f"{file.name}: the {type(estimator).__name__} is not fitted")
-    return SklearnModel(estimator, "classification" if is_classifier(estimator) else "regression")
+    task: Task = "classification" if is_classifier(estimator) else "regression"
+    output, answer = _answer(estimator, task)
+    return SklearnModel(
+        platform="sklearn",
+        inputs=(TensorSpec("X", _FLOAT, (None, int(estimator.n_features_in_))),),
+        outputs=(TensorSpec(output, _FLOAT, (None,)),),
+        task=task,
+        labels=tuple(map(str, getattr(estimator, "classes_", ()))),
+        features=tuple(map(str, getattr(estimator, "feature_names_in_", ()))),
+        output=output,
+        answer=answer,
+    )
 
 
-@dataclass(frozen=True)
-class SklearnModel:
+@dataclass(kw_only=True)
+class SklearnModel(Model):
     """A fitted estimator. A forest answers with the votes of its trees."""
 
-    estimator: Any
-    task: Literal["classification", "regression"]
-    platform: str = "sklearn"
-
-    @cached_property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """One matrix of floats; categories come as their index."""
-        return (TensorSpec("X", _FLOAT, (None, int(self.estimator.n_features_in_))),)
-
-    @cached_property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """What `predict` returns, by what the estimator can tell."""
-        return (TensorSpec(self._answer[0], _FLOAT, (None,)),)
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """The estimator's classes_."""
-        return tuple(map(str, getattr(self.estimator, "classes_", ())))
-
-    @cached_property
-    def features(self) -> tuple[str, ...]:
-        """The estimator's feature_names_in_."""
-        return tuple(map(str, getattr(self.estimator, "feature_names_in_", ())))
+    output: str
+    answer: Callable[[Any], Any]
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return votes (batch, trees, ...), probabilities (batch, classes), label or value."""
-        name, answer = self._answer
-        found = np.asarray(answer(inputs["X"]))
+        found = np.asarray(self.answer(inputs["X"]))
         # A class may be a number such as 1.0; as a label it is a name.
-        return {name: found.astype(str).astype(np.object_) if name == "label" else found}
+        return {self.output: found.astype(str).astype(np.object_)
+                if self.output == "label" else found}  # fmt: skip
 
-    @cached_property
-    def _answer(self) -> tuple[str, Callable[[Any], Any]]:
-        head, forest = _split(self.estimator)
-        if forest is not None:
-            return "votes", lambda x: _votes(forest, head(x))
-        if self.task == "regression":
-            return "value", self.estimator.predict
-        if hasattr(self.estimator, "predict_proba"):
-            return "probabilities", self.estimator.predict_proba
-        return "label", self.estimator.predict
+
+def _answer(estimator: Any, task: Task) -> tuple[str, Callable[[Any], Any]]:
+    """Return the output's name and what makes it, by what the estimator can tell."""
+    head, forest = _split(estimator)
+    if forest is not None:
+        return "votes", lambda x: _votes(forest, head(x))
+    if task == "regression":
+        return "value", estimator.predict
+    if hasattr(estimator, "predict_proba"):
+        return "probabilities", estimator.predict_proba
+    return "label", estimator.predict
 
 
 def _split(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
