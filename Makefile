@@ -43,7 +43,7 @@ clean:  ## Remove what was installed and built
 	@touch $@
 
 .venv/test.stamp: pyproject.toml constraints.txt scripts/setup
-	@PYTHON='$(PYTHON)' sh scripts/setup venv .venv '.[sklearn,dev]'
+	@PYTHON='$(PYTHON)' sh scripts/setup venv .venv '.[all,dev]'
 	@touch $@ .venv/demo.stamp
 
 .build/bench/bench.stamp: pyproject.toml constraints.txt benchmarks/requirements.txt scripts/setup

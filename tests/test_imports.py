@@ -15,7 +15,8 @@ import podium
 SOURCE = Path(podium.__file__).parent
 FRAMEWORKS = {
     "onnx", "onnxruntime", "sklearn", "skops", "joblib", "scipy", "torch", "tensorflow", "keras",
-    "xgboost", "lightgbm",
+    "xgboost", "lightgbm", "transformers", "mlflow", "ai_edge_litert", "h5py", "safetensors",
+    "pandas", "huggingface_hub", "skl2onnx", "tf2onnx", "onnxscript",
 }  # fmt: skip
 SERVERS = {"flask", "werkzeug", "gunicorn", "jinja2", "markdown_it"}
 
