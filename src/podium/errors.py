@@ -23,10 +23,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 INSTALL = "pip install 'podium[{extra}]'"
 """The command that installs an extra, quoted for the shell; every message is made from it."""
+
+NEEDS_TORCH: Final = ("torch", "transformers")
+INSTALL_TORCH: Final = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+"""PyTorch's build for processors; without it first, gigabytes of CUDA packages come along."""
 
 
 class PodiumError(Exception):
@@ -59,7 +63,10 @@ class MissingExtra(ModelError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the extra {extra!r}: {INSTALL.format(extra=extra)}")
+        command = INSTALL.format(extra=extra)
+        if extra in NEEDS_TORCH:
+            command = f"{INSTALL_TORCH} && {command}"
+        super().__init__(f"{what} needs the extra {extra!r}: {command}")
 
 
 class UntrustedModel(ModelError):
