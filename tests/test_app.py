@@ -149,10 +149,10 @@ def test_own_functions_that_cannot_be_imported(tmp_path: Path) -> None:
         App(tmp_path)
     first, second = caught.value.mistakes
     assert first.key == "pipeline.preprocess"
-    assert first.message.startswith("'none:prepare' cannot be imported: ImportError('there is no")
+    assert first.message.startswith("'none:prepare' cannot be imported: ImportError: there is no")
     assert second == Mistake(
         "pipeline.postprocess",
-        "'steps:value' cannot be imported: TypeError(\"'value' is not callable\")",
+        "'steps:value' cannot be imported: TypeError: 'value' is not callable",
     )
 
 

@@ -11,6 +11,7 @@ from podium.errors import SpecError
 from tests.conformance.cases import build
 from tests.conformance.graphs import SINGLE, WEIGHTS, linear
 from tests.conformance.onnx_cases import CASES as ONNX
+from tests.support.apps import write_notes
 
 CASES = {case.name: case for case in ONNX}
 PLAIN = CASES["onnx-logits"]
@@ -127,6 +128,19 @@ def test_example_of_an_image(tmp_path: Path) -> None:
     report = check_application(application(tmp_path, more, "onnx-image-nchw"))
     assert report.examples[0].passed
     assert report.examples[0].found.startswith("left (")
+
+
+def test_example_of_a_text(tmp_path: Path) -> None:
+    """A text's example is answered, and one that is no text fails the check."""
+    folder = write_notes(tmp_path / "app")
+    report = check_application(folder)
+    assert [(one.title, one.passed) for one in report.examples] == [("Short", True), ("Long", True)]
+    assert report.passed
+    with (folder / "podium.toml").open("a") as file:
+        file.write('[[examples]]\ntitle = "Empty"\ntext = " "\n')
+    report = check_application(folder)
+    assert report.examples[2].found == "text: is empty; expected a text"
+    assert not report.passed
 
 
 def printed(

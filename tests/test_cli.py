@@ -6,15 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from onnx import helper
 from PIL import Image
 
-from podium import __version__, serve
+from podium import __version__, init, serve
+from podium.bring import Origin
 from podium.cli import DEMOS, main
+from podium.hints import Hints
+from podium.init import Order
 from podium.serve import ServeOptions
 from tests.conformance.cases import build
-from tests.conformance.graphs import linear
+from tests.conformance.graphs import FLOAT, constant, linear, save
 from tests.conformance.onnx_cases import CASES as ONNX
 
 CASES = {case.name: case for case in ONNX}
@@ -169,17 +174,72 @@ def test_init_makes_a_folder_and_names_the_next_steps(
     linear(tmp_path / "net.onnx")
     done = podium("init", "net.onnx")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == (
-        "The file names no classes: write their names under [task] labels.\n"
+    assert done.stdout.startswith(
         "The file names no features: write their names, units and ranges.\n"
-        "Wrote net/podium.toml. Next:\n  podium check net\n  podium serve net\n"
+        "The file names no classes: write their names under [task] labels.\n"
+        "Wrote net/podium.toml; its guesses are marked.\n"
     )
-    assert podium("check", "net").exit_code == 0
+    assert done.stdout.endswith("All is well.\nNext:\n  podium serve net\n")
     again = podium("init", "net.onnx")
     assert again.exit_code == 1
     assert again.stderr == ("podium: net exists and is not empty. Choose another with --output.\n")
     assert podium("init", "net.onnx", "--output", "other").exit_code == 0
     assert (tmp_path / "other/podium.toml").is_file()
+
+
+def test_init_that_does_not_pass_leaves_what_was_made(tmp_path: Path) -> None:
+    """Where the check fails, the folder stays for the maker to mend, with exit code 1."""
+    nodes = [helper.make_node("Reshape", ["X", "shape"], ["y"])]
+    constants = [constant("shape", np.array([-1, 2]))]
+    save(tmp_path / "m.onnx", nodes, [("X", FLOAT, ["N", 3])], [("y", FLOAT, ["M", 2])], constants)
+    done = podium("init", tmp_path / "m.onnx", "--output", tmp_path / "app")
+    assert done.exit_code == 1
+    assert "Something is wrong" in done.stdout
+    assert done.stdout.endswith(
+        f"Everything in {tmp_path / 'app'} stays. Mend podium.toml, then: podium check "
+        f"{tmp_path / 'app'}\n"
+    )
+    assert (tmp_path / "app/podium.toml").is_file()
+    quiet = podium("init", tmp_path / "m.onnx", "--output", tmp_path / "b", "--no-check")
+    assert (quiet.exit_code, "Something" in quiet.stdout) == (0, False)
+
+
+def test_init_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every option of init reaches the order."""
+    made: list[tuple[Order, Path]] = []
+
+    def keep(order: Order, folder: Path, _ask: object) -> tuple[str, ...]:
+        made.append((order, folder))
+        return ()
+
+    monkeypatch.setattr(init, "create_application", keep)
+    linear(tmp_path / "n.onnx")
+    for name in ("net.py", "d.csv"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    done = podium(
+        "init", "n.onnx", "--output", "o", "--title", "T", "--name", "n", "--task",
+        "classification", "--labels", "a,b", "--target", "t", "--features", "x,y", "--data",
+        "d.csv", "--offer-data", "--factory", "net:build", "--trust", "--no-check",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    hints = Hints("T", "classification", "t", None, ("a", "b"), ("x", "y"))
+    origin = Origin("n.onnx", None, "net:build", "n")
+    assert made == [(Order(origin, hints, Path("d.csv"), True, True), Path("o"))]
+    podium("init", "--python", "net:f", "--size", "8x9", "--unit", "g", "--no-check")
+    assert made[1] == (Order(Origin(None, "net:f"), Hints(unit="g", size=(8, 9))), Path("net"))
+    podium("init", "net.py:f", "--text", "--no-check")
+    assert made[2] == (Order(Origin("net.py", "net:f"), Hints(text=True)), Path("net"))
+
+
+def test_init_tells_every_wrong_option(tmp_path: Path) -> None:
+    """Wrong options are told a line each, with exit code 1."""
+    linear(tmp_path / "m.onnx")
+    done = podium("init", tmp_path / "m.onnx", "--labels", "a", "--size", "big")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert [line[:12] for line in done.stderr.splitlines()] == [
+        "podium: Inva", "  --labels: ", "  --size: ex",
+    ]  # fmt: skip
 
 
 def test_init_of_what_is_no_model(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from podium.errors import FieldError, InvalidInput
 from podium.folder import Parsed
 from podium.prediction import Caution
 from podium.signature import MAX_ERRORS, Signature, merged
-from podium.spec import Feature, ModelSpec, Spec, Task
+from podium.spec import Feature, ModelSpec, Spec, Task, TextInput
 
 LENGTH = Feature(name="length", unit="mm", range=(10.0, 20.0))
 COUNT = Feature(name="count", kind="integer", range=(0.0, 9.0))
@@ -179,6 +179,34 @@ def test_missing_value_is_not_warned_of() -> None:
     feature = Feature(name="a", optional=True, range=(0.0, 1.0))
     signature = Signature("regression", "value", None, (), (feature,), None)
     assert signature.cautions((None,)) == []
+
+
+NOTE = Signature("regression", "value", None, (), (), None, TextInput(max_length=4))
+
+
+@pytest.mark.parametrize("text", ["a", " \n\u05d0 ", "😀😀😀😀", "<b>", "\u0001"])
+def test_text_is_taken_as_it_is(text: str) -> None:
+    """A text of up to max_length characters is taken, white space and all."""
+    assert NOTE.check_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "expected a text; found None"),
+        (b"a", "expected a text; found b'a'"),
+        ("", "is empty; expected a text"),
+        ("\u2003\n", "is empty; expected a text"),
+        ("abcde", "has 5 characters; the limit is 4 ([text] max_length)"),
+        ("ab\0", "character 3 is '\\x00', which stands in no text; is it encoded as UTF-8?"),
+        ("\udfff", "character 1 is '\\udfff', which stands in no text; is it encoded as UTF-8?"),
+    ],
+)
+def test_what_is_no_text(value: object, message: str) -> None:
+    """What is no text, is empty or too long, or holds no character, is told in words."""
+    with pytest.raises(ValueError) as caught:
+        NOTE.check_text(value)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from podium.cpus import available_cpus
 from podium.engines.local import LocalEngine
@@ -92,7 +93,7 @@ class App:
             raise UnknownModel(name, self.names)
         with self._locks[name]:
             if name not in self._served:
-                self._served[name] = self._load(self._specs[name])
+                self._served[name] = self.load_model(self._specs[name])
             return self._served[name]
 
     def slot(self) -> AbstractContextManager[object]:
@@ -122,6 +123,20 @@ class App:
         kind = ClassAnswer if self.signature.kind == "classification" else ValueAnswer
         return kind(served.spec.name, served.version, predictions)  # type: ignore[arg-type]
 
+    def load_model(self, spec: ModelSpec) -> Served:
+        """Return a model of this application; podium.toml need not list it.
+
+        Raises:
+            ModelError: it cannot be loaded, or does not fit.
+        """
+        model = load(self.source(spec))
+        pipeline = Pipeline(self.signature, spec, model, self._engine, self._functions)
+        return Served(spec, self._version(spec), pipeline)
+
+    def source(self, spec: ModelSpec) -> Source:
+        """Return what the runtime of a model gets."""
+        return self._source(spec, self.signature)
+
     def version(self, name: str) -> str:
         """Return what names the content of the model's file, loaded or not."""
         served = self._served.get(name)
@@ -135,26 +150,13 @@ class App:
                         for index, told in missing.items()]  # fmt: skip
             raise SpecError(self.folder / FILE, mistakes)
 
-    def _load(self, spec: ModelSpec) -> Served:
-        model = load(self._source(spec, self.signature))
-        pipeline = Pipeline(self.signature, spec, model, self._engine, self._functions)
-        return Served(spec, self._version(spec), pipeline)
-
     def _version(self, spec: ModelSpec) -> str:
-        source = self._source(spec, self.signature)
+        source = self.source(spec)
         return _digest(model_files(source.file, source.runtime))
 
     def _source(self, spec: ModelSpec, signature: Signature) -> Source:
-        return Source(
-            file=module_file(self.folder, spec.python) if spec.python
-            else self.folder / (spec.file or ""),
-            root=self.folder,
-            runtime="python" if spec.python else spec.runtime,
-            threads=self._threads,
-            code=spec.python or spec.factory,
-            trust=spec.trust,
-            expects=None if self.spec.pipeline.preprocess else expected_input(signature),
-        )  # fmt: skip
+        expects = None if self.spec.pipeline.preprocess else expected_input(signature)
+        return source_of(self.folder, spec, threads=self._threads, expects=expects)
 
     def _with_labels(self, signature: Signature) -> Signature:
         """Return the signature with the default model's own labels where none are written."""
@@ -168,6 +170,18 @@ class App:
             mistakes = [Mistake(f"task.{m.key}", m.message) for m in wrong]
             raise SpecError(self.folder / FILE, mistakes)
         return replace(signature, labels=labels)
+
+
+def source_of(folder: Path, spec: ModelSpec, **options: Any) -> Source:
+    """Return what the runtime of a model of the application in `folder` gets."""
+    return Source(
+        file=module_file(folder, spec.python) if spec.python else folder / (spec.file or ""),
+        root=folder,
+        runtime="python" if spec.python else spec.runtime,
+        code=spec.python or spec.factory,
+        trust=spec.trust,
+        **options,
+    )
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 Cell = float | int | str | bool | None
 
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number as a form, a command line or a table may write it."""
+
 MAX_NUMBER: Final = 3.4e38
 MAX_INTEGER: Final = 2**63 - 1
 """Numbers beyond these fit no model: single precision and 64-bit integers."""
@@ -50,7 +52,7 @@ def parse_cell(feature: Feature, text: str) -> object:
         return None
     if feature.kind in ("number", "integer"):
         # Python would also take "1_000", "infinity" and the digits of other scripts.
-        return float(text) if _NUMBER.fullmatch(text) else text
+        return float(text) if NUMBER.fullmatch(text) else text
     if feature.kind == "boolean":
         return True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
     return text

@@ -12,7 +12,7 @@ from typing import Final
 from podium.app import App
 from podium.errors import PodiumError
 from podium.options import Options
-from podium.pipeline.decode import Items, read_images
+from podium.pipeline.decode import Items, read_images, read_texts
 from podium.pipeline.probe import probe_items
 from podium.prediction import ClassPrediction
 from podium.spec import Example
@@ -23,7 +23,7 @@ LATENCY_BUDGET_S: Final = 2.0
 
 @dataclass(frozen=True)
 class ModelReport:
-    """One model: how fast it answers one input, or why it cannot."""
+    """One model: how fast it answers one input, or why it cannot; what else it tells."""
 
     name: str
     platform: str = ""
@@ -31,6 +31,7 @@ class ModelReport:
     load_s: float = 0.0
     latency_ms: float = 0.0
     error: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ def _check_model(app: App, name: str) -> ModelReport:
         latency = statistics.median(_latencies(app, name)) * 1000
     except PodiumError as err:
         return ModelReport(name, error=str(err))
-    return ModelReport(name, served.platform, served.version, load_s, latency)
+    return ModelReport(
+        name, served.platform, served.version, load_s, latency, notes=served.pipeline.model.notes
+    )
 
 
 def _latencies(app: App, name: str) -> Iterator[float]:
@@ -104,7 +107,7 @@ def _check_example(app: App, example: Example, name: str) -> ExampleReport:
     expected = "" if example.expected is None else str(example.expected)
     counts = name == app.names[0]
     try:
-        prediction = app.predict(_items(app, example), Options(model=name)).predictions[0]
+        prediction = app.predict(example_items(app, example), Options(model=name)).predictions[0]
     except PodiumError as err:
         return ExampleReport(example.title, name, expected, str(err), False, True)
     if isinstance(prediction, ClassPrediction):
@@ -118,9 +121,12 @@ def _check_example(app: App, example: Example, name: str) -> ExampleReport:
     return ExampleReport(example.title, name, expected, shown, passed, counts)
 
 
-def _items(app: App, example: Example) -> Items:
+def example_items(app: App, example: Example) -> Items:
+    """Return an example's input as the one item of a request."""
     if example.image is not None:
         return read_images([(app.folder / example.image).read_bytes()], "image")
+    if example.text is not None:
+        return read_texts(app.signature, [example.text], "text")
     return [app.signature.row_of(example.inputs or {})]
 
 
@@ -138,6 +144,9 @@ def render_report(report: Report) -> None:
         times = ("", "") if model.error else (f"{model.load_s:.2f} s", f"{model.latency_ms:.1f} ms")
         models.add_row(model.name, model.platform, model.version, *times, told)
     console.print(models)
+    for model in report.models:
+        for note in model.notes:
+            console.print(f"[yellow]{escape(model.name)}: {escape(note)}")
     if report.examples:
         examples = Table("Example", "Model", "Expected", "Answer", "")
         for example in report.examples:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from podium import __version__
 from podium.errors import InvalidInput, PodiumError, nearest
-
-if TYPE_CHECKING:
-    from podium.inspect import Guess
 
 DEMOS = Path(__file__).parent / "demos"
 
@@ -79,12 +75,26 @@ def demo(name: str, **options: Any) -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def check(folder: Path) -> None:
     """Validate DIR, load every model, run the examples and measure the latency."""
-    from podium.check import check_application, render_report
-
-    report = check_application(folder)
-    render_report(report)
-    if not report.passed:
+    if not _passes(folder):
         sys.exit(1)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--model", help="The model to export; the first when left out.")
+@click.option(
+    "--tolerance",
+    default=1e-4,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How far answers may differ: of a probability, or of the values' spread.",
+)
+@click.option("--even-if-slower", is_flag=True, help="Take the ONNX graph even if it is slower.")
+def optimize(folder: Path, **options: Any) -> None:
+    """Put an ONNX graph in a model's place if it answers the same, and faster."""
+    from podium.optimize import Wishes, optimize_application, render_outcome
+
+    render_outcome(optimize_application(folder, Wishes(**options), click.echo))
 
 
 @main.command()
@@ -96,7 +106,7 @@ def check(folder: Path) -> None:
 @click.option("--top", help="How many labels are returned.")
 @click.option("--include", help="What is added to the answer: samples.")
 def predict(folder: Path, inputs: tuple[str, ...], **options: str | None) -> None:
-    """Answer INPUT without a server: name=value pairs, or image files.
+    """Answer INPUT without a server: name=value pairs, image files or texts.
 
     Prints what POST /predict answers.
     """
@@ -105,23 +115,71 @@ def predict(folder: Path, inputs: tuple[str, ...], **options: str | None) -> Non
     click.echo(predict_once(folder, inputs, options))
 
 
-@main.command()
-@click.argument(
-    "model", metavar="MODEL_FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
-@click.option("--output", type=click.Path(path_type=Path), help="The folder to make.")
-def init(model: Path, output: Path | None) -> None:
-    """Make an application folder from a model file and what it tells."""
-    from podium.init import create_application
+def init_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of `init`: what the file and its maker may have to say."""
+    file = click.Path(dir_okay=False, path_type=Path)
+    for option in reversed((
+        click.option("--output", type=click.Path(path_type=Path), help="The folder to make."),
+        click.option("--title", help="What the page is called."),
+        click.option("--name", help="What requests call the model."),
+        click.option("--task", type=click.Choice(["classification", "regression"]),
+                     help="What is predicted."),
+        click.option("--labels", metavar="A,B,C", help="The classes in the model's order, or a "
+                     "file with one a line."),
+        click.option("--target", metavar="NAME", help="What is predicted; the column of the "
+                     "answers in --data."),
+        click.option("--unit", help="The unit of a regression's value."),
+        click.option("--features", metavar="A,B,C", help="The columns in the model's order, or "
+                     "how many."),
+        click.option("--size", metavar="HEIGHTxWIDTH", help="The model takes images of this size; "
+                     "28x28x1 in grey."),
+        click.option("--text", is_flag=True, help="The model takes texts."),
+        click.option("--data", type=file, metavar="FILE", help="A labelled CSV file: names, kinds, "
+                     "ranges, choices and examples come from it."),
+        click.option("--offer-data", is_flag=True, help="Offer the data for download."),
+        click.option("--factory", metavar="MODULE:FUNCTION", help="What builds the module that "
+                     "weights go into."),
+        click.option("--python", metavar="MODULE:NAME", help="Your own model, a function or a "
+                     "class; MODEL is then what it reads."),
+        click.option("--trust", is_flag=True, help="The model is a program, and you vouch for "
+                     "this very file."),
+        click.option("--check/--no-check", default=True, help="End with `podium check`."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
 
-    folder = output or Path(model.stem)
-    asks = sys.stdin.isatty() and sys.stdout.isatty()
-    notes = create_application(model, folder, _correct if asks else None)
-    for note in notes:
+
+@main.command()
+@click.argument("model", required=False)
+@init_options
+def init(model: str | None, output: Path | None, check: bool, **options: Any) -> None:
+    """Make an application folder from MODEL and what it tells.
+
+    MODEL is a file, a folder, module.py:name, or a name on the Hugging Face hub. On a terminal
+    the rest is asked for. Guesses are marked in podium.toml.
+    """
+    from podium.init import Order, create_application
+    from podium.questions import Terminal
+
+    order = Order.parse(model, options)
+    folder = output or order.folder
+    ask = Terminal() if sys.stdin.isatty() and sys.stdout.isatty() else None
+    for note in create_application(order, folder, ask):
         click.echo(note)
-    click.echo(
-        f"Wrote {folder}/podium.toml. Next:\n  podium check {folder}\n  podium serve {folder}"
-    )
+    click.echo(f"Wrote {folder / 'podium.toml'}; its guesses are marked.")
+    if check and not _passes(folder):
+        click.echo(f"Everything in {folder} stays. Mend podium.toml, then: podium check {folder}")
+        sys.exit(1)
+    click.echo(f"Next:\n  podium serve {folder}")
+
+
+def _passes(folder: Path) -> bool:
+    """Check a folder and print the report; return whether all is well."""
+    from podium.check import check_application, render_report
+
+    report = check_application(folder)
+    render_report(report)
+    return report.passed
 
 
 def _told(error: PodiumError) -> str:
@@ -129,26 +187,6 @@ def _told(error: PodiumError) -> str:
     if isinstance(error, InvalidInput):
         return "\n".join(["Invalid input", *(f"  {e.field}: {e.message}" for e in error.errors)])
     return str(error)
-
-
-def _correct(guess: Guess) -> Guess:
-    """Let the maker correct a guess; Enter keeps what is shown."""
-    title = click.prompt("Title", default=guess.title)
-    if not guess.labels:
-        return replace(guess, title=title)
-    labels = click.prompt("Labels, separated by commas", default=", ".join(guess.labels),
-                          value_proc=_labels(len(guess.labels)))  # fmt: skip
-    return replace(guess, title=title, labels=labels)
-
-
-def _labels(count: int) -> Callable[[str], tuple[str, ...]]:
-    def parse(text: str) -> tuple[str, ...]:
-        labels = tuple(label.strip() for label in text.split(",") if label.strip())
-        if len(labels) != count or len(set(labels)) != count:
-            raise click.BadParameter(f"expected {count} different labels")
-        return labels
-
-    return parse
 
 
 def _demo_folder(name: str) -> Path:

@@ -1,126 +1,159 @@
-"""What a model file tells about itself, as a first guess of an application."""
+"""What a model, its maker and labelled data tell, as a first guess of an application."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Literal
 
+import msgspec
 import numpy as np
 
-from podium.errors import ModelError
-from podium.runtimes import Model, Source, TensorSpec, load
-from podium.spec import Feature, Image, Layout
+from podium.columns import features_of, matrix_of
+from podium.errors import InvalidInput
+from podium.guess import Findings, Guess
+from podium.hints import Hints
+from podium.pipeline.preprocess import encoder, expected_input
+from podium.pipeline.probe import probe_items
+from podium.runtimes import Model, TensorSpec
+from podium.signature import Signature
+from podium.spec import Feature, Image, Layout, TextInput
+from podium.table import LabelledTable
+from podium.task import find_task
 
 CHANNELS: Final = (1, 3)
 GUESSED_PIXELS: Final = 224
+CHECK: Final = "check it against the training"
+_WAYS: Final = "--features a,b,c (or how many) or --data FILE.csv --target COLUMN"
 
 
-@dataclass(frozen=True)
-class Guess:
-    """A guessed signature; `notes` say what the file did not tell."""
+def expected_from(hints: Hints, data: LabelledTable | None) -> TensorSpec | None:
+    """Return the array that a model will get which does not say what it takes; None if unknown."""
+    if hints.text:
+        return expected_input(Guess(text=TextInput()).signature)
+    if hints.image:
+        return expected_input(Guess(image=hints.image).signature)
+    names = hints.features or tuple(f"x{index}" for index in range(hints.columns or 0))
+    names = names or (data.useful if data else ())
+    features = tuple(Feature(name=name) for name in names)
+    return expected_input(Guess(features=features).signature) if features else None
 
-    title: str
-    kind: Literal["classification", "regression"]
-    labels: tuple[str, ...] = ()
-    features: tuple[Feature, ...] = ()
-    image: Image | None = None
-    notes: tuple[str, ...] = field(default=())
+
+def untold(model: Model, hints: Hints, data: LabelledTable | None) -> str:
+    """Return in words what is still to be said of the model's input, or ""."""
+    if not model.inputs:
+        return f"what it takes. Say it: {_WAYS}, --size 224 for images, --text for texts."
+    matrix, told = matrix_of(model), hints.features or hints.columns or data
+    if matrix and matrix.shape[1] is None and not (told or model.features or _is_text(model)):
+        return f"how many columns {matrix.name!r} has. Say it: {_WAYS}."
+    return ""
 
 
-def inspect_model(file: Path) -> Guess:
-    """Return what can be guessed from a model file.
+def inspect_model(
+    title: str, model: Model, hints: Hints, data: LabelledTable | None = None
+) -> Guess:
+    """Return what can be guessed of an application.
 
     Raises:
-        ModelError: it cannot be loaded, or its input is neither features nor an image.
+        InvalidInput: naming all that the maker said and that does not fit the model.
+        ModelError: it takes something else than features, an image or a text.
     """
-    model = load(Source.alone(file))
-    title = file.stem.replace("_", " ").replace("-", " ").capitalize()
-    image = _image(model)
-    features = () if image else _features(model)
-    kind = model.task or _kind(model)
-    labels = _labels(model) if kind == "classification" else ()
-    return Guess(title, kind, labels, features, image, tuple(_notes(model, image, labels)))
+    findings = Findings() if hints.title else Findings(why={"title": "from the file's name"})
+    inputs = _inputs(model, hints, data, findings)
+    outputs = () if findings.wrong else _outputs(model, inputs.signature)
+    task = find_task(model, hints, data, outputs, findings)
+    if findings.wrong:
+        raise InvalidInput(findings.wrong)
+    return replace(
+        inputs, title=hints.title or title, kind=task.kind, labels=task.labels, unit=hints.unit,
+        target=hints.target or (data.target.name if data else None),
+        why=findings.why, notes=tuple(findings.notes),
+    )  # fmt: skip
 
 
-def _image(model: Model) -> Image | None:
-    shapes = [spec.shape for spec in model.inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4:
+def _inputs(model: Model, hints: Hints, data: LabelledTable | None, findings: Findings) -> Guess:
+    """Return a guess of the inputs alone."""
+    first, *others = model.inputs
+    if _is_text(model) and not _is_category(first, hints, data):
+        _refuse(findings, "texts", size=hints.size, features=data is None and hints.features)
+        return Guess(text=TextInput(), text_column=_text_column(first, hints, data, findings))
+    if model.image or (len(first.shape) == 4 and not others):
+        _refuse(findings, "images", text=hints.text, data=data,
+                features=hints.features or hints.columns)  # fmt: skip
+        return Guess(image=_image(first, model.image, hints, findings))
+    _refuse(findings, "features", text=hints.text, size=hints.size)
+    return Guess(features=features_of(model, hints, data, findings))
+
+
+def _refuse(findings: Findings, takes: str, **options: object) -> None:
+    """Add a mistake for each option that was given and is of another kind of input."""
+    for option, given in options.items():
+        if given:
+            findings.mistake(f"--{option}", f"the model takes {takes}; leave it out")
+
+
+def _is_text(model: Model) -> bool:
+    """Whether the only input is one text an item."""
+    first, *others = model.inputs
+    plain = first.shape[1:] in ((), (1,)) and not first.choices and not model.features
+    return first.dtype == np.object_ and plain and not others
+
+
+def _is_category(spec: TensorSpec, hints: Hints, data: LabelledTable | None) -> bool:
+    """Whether the data show that the texts of an input are few values of a column of its name."""
+    column = data.column(spec.name) if data and not hints.text else None
+    return column is not None and column.kind == "text" and not column.identifies
+
+
+def _text_column(
+    spec: TensorSpec, hints: Hints, data: LabelledTable | None, findings: Findings
+) -> str | None:
+    """Return the column of the data that holds the texts."""
+    if data is None:
         return None
-    _, *rest = shapes[0]
+    known = [column.name for column in data.columns]
+    texts = [column.name for column in data.columns if column.kind == "text"]
+    named = [name for name in (*hints.features, spec.name, "text") if name in known]
+    if hints.features and hints.features[0] not in known:
+        findings.mistake("--features", f"{data.file} has no column {hints.features[0]!r}")
+    elif not named and len(texts) != 1:
+        findings.mistake("--features", f"which column of {data.file.name} holds the text? One of: "
+                         f"{', '.join(known)}")  # fmt: skip
+    return next(iter([*named, *texts]), None)
+
+
+def _image(spec: TensorSpec, told: Image | None, hints: Hints, findings: Findings) -> Image:
+    """Return the image that fits an input of four axes, as far as the file tells it."""
+    if told and len(spec.shape) != 4:
+        return told
+    _, *rest = spec.shape
     layout: Layout = "NHWC" if rest[2] in CHANNELS and rest[0] not in CHANNELS else "NCHW"
-    channels, *size = rest if layout == "NCHW" else (rest[2], *rest[:2])
-    height, width = (pixels or GUESSED_PIXELS for pixels in size)
+    channels, *sides = rest if layout == "NCHW" else (rest[2], *rest[:2])
+    wanted = hints.size[:2] or (told.size if told else (GUESSED_PIXELS, GUESSED_PIXELS))
+    size = (sides[0] or wanted[0], sides[1] or wanted[1])
+    if hints.size and size != hints.size[:2]:
+        findings.mistake("--size", f"the model takes {size[0]}x{size[1]}; leave it out")
+    if told:
+        return msgspec.structs.replace(told, size=size)
+    if None in sides and not hints.size:
+        findings.why["image.size"] = "the file leaves it open"
     colour: Literal["grey", "rgb"] = "grey" if channels == 1 else "rgb"
-    if model.inputs[0].dtype.kind in "iu":  # bytes as they are; scaled to 1 all would be 0
-        return Image(size=(height, width), colour=colour, layout=layout, scale=1.0)
-    return Image(size=(height, width), colour=colour, layout=layout)
+    for key in ("resize", "interpolation", "colour", "scale", "mean", "std"):
+        findings.why[f"image.{key}"] = CHECK
+    if spec.dtype.kind in "iu":  # bytes as they are; scaled to 1 all would be 0
+        return Image(size=size, colour=colour, layout=layout, scale=1.0)
+    return Image(size=size, colour=colour, layout=layout)
 
 
-def _features(model: Model) -> tuple[Feature, ...]:
-    if len(model.inputs) > 1 or not (model.features or _is_matrix(model.inputs[0])):
-        return tuple(_feature_of_input(spec) for spec in model.inputs)
-    width = model.inputs[0].shape[1]
-    if width is None:
-        raise ModelError(
-            f"The model does not say how many columns {model.inputs[0].name!r} has. "
-            "Write podium.toml by hand, with one [[features]] table a column."
-        )
-    names = model.features or tuple(f"x{index}" for index in range(width))
-    return tuple(Feature(name=name) for name in names)
-
-
-def _is_matrix(spec: TensorSpec) -> bool:
-    return len(spec.shape) == 2 and spec.shape[1] != 1
-
-
-def _feature_of_input(spec: TensorSpec) -> Feature:
-    if len(spec.shape) > 2 or (len(spec.shape) == 2 and spec.shape[1] not in (1, None)):
-        raise ModelError(
-            f"The input {spec.name!r} of shape {list(spec.shape)} is neither a feature nor an "
-            "image. Write podium.toml by hand, with a [pipeline] preprocess."
-        )
-    if spec.dtype == np.object_:
-        raise ModelError(
-            f"The input {spec.name!r} takes text, and the file does not say which. Write "
-            'podium.toml by hand, with kind = "category" and its choices.'
-        )
-    kinds: dict[str, Any] = {"i": "integer", "u": "integer", "b": "boolean"}
-    return Feature(name=spec.name, kind=kinds.get(spec.dtype.kind, "number"))
-
-
-def _kind(model: Model) -> Literal["classification", "regression"]:
-    """A label beside scores, or several scores, make a classifier; one number a regressor."""
-    if model.labels or any(spec.dtype.kind in "iuO" for spec in model.outputs):
-        return "classification"
-    return "classification" if (_classes(model) or 0) > 1 else "regression"
-
-
-def _classes(model: Model) -> int | None:
-    """Return the width of the scores; None when the file leaves it open."""
-    widths = [spec.shape[-1] for spec in model.outputs
-              if spec.dtype.kind == "f" and len(spec.shape) == 2]  # fmt: skip
-    return widths[0] if widths else None
-
-
-def _labels(model: Model) -> tuple[str, ...]:
-    if model.labels:
-        return model.labels
-    classes = _classes(model)
-    if not classes:
-        raise ModelError(
-            "The model does not say how many classes it has. Write podium.toml by hand, with "
-            "[task] labels."
-        )
-    return tuple(f"class {index}" for index in range(max(2, classes)))
-
-
-def _notes(model: Model, image: Image | None, labels: tuple[str, ...]) -> list[str]:
-    notes = []
-    if labels and not model.labels:
-        notes.append("The file names no classes: write their names under [task] labels.")
-    if image:
-        notes.append("Check [image] against the training: size, resize, colour, scale, mean, std.")
-    elif not model.features and len(model.inputs) == 1:
-        notes.append("The file names no features: write their names, units and ranges.")
-    return notes
+def _outputs(model: Model, signature: Signature) -> Sequence[TensorSpec]:
+    """Return the outputs as the file tells them, or as a probe batch shows them."""
+    if model.outputs and not any(None in spec.shape[1:] for spec in model.outputs):
+        return model.outputs
+    try:
+        made = model.predict(encoder(signature, model)(probe_items(signature)))
+    except Exception:
+        return model.outputs
+    return [
+        TensorSpec(name, array.dtype, (None, *array.shape[1 + (name == "votes") :]))
+        for name, array in made.items()
+    ]

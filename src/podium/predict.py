@@ -11,7 +11,7 @@ import msgspec
 from podium.app import App
 from podium.errors import FieldError, InvalidInput
 from podium.options import Options
-from podium.pipeline.decode import Items, read_images
+from podium.pipeline.decode import Items, read_images, read_texts
 
 
 def predict_once(folder: Path, inputs: Sequence[str], options: Mapping[str, str | None]) -> str:
@@ -30,6 +30,8 @@ def predict_once(folder: Path, inputs: Sequence[str], options: Mapping[str, str 
 def _items(app: App, inputs: Sequence[str]) -> Items:
     if app.signature.image is not None:
         return read_images([_read(name) for name in inputs], "image {}")
+    if app.signature.text is not None:
+        return read_texts(app.signature, inputs, "text {}")
     pairs = [text.partition("=") for text in inputs]
     wrong = [
         FieldError(text, "expected name=value")

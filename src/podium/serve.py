@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from podium.errors import ServeError
-from podium.folder import parse
+from podium.folder import FILE, parse
 from podium.production.gunicorn import Address, run, settings, watched_files, worker_count
+from podium.runtimes import RUNTIMES
 from podium.signature import Signature
 from podium.web.calls import curl_calls
 
@@ -35,7 +36,7 @@ class ServeOptions(NamedTuple):
 
 
 def serve_application(source: Path, options: ServeOptions, say: Callable[[str], None]) -> None:
-    """Serve an application folder or a model file until told to stop.
+    """Serve an application folder or a model until told to stop.
 
     Raises:
         SpecError: podium.toml has mistakes.
@@ -45,7 +46,7 @@ def serve_application(source: Path, options: ServeOptions, say: Callable[[str], 
         raise ServeError(
             "Gunicorn does not run on Windows. Use WSL (wsl --install), or a container."
         )
-    if source.is_file():
+    if _is_model(source):
         with tempfile.TemporaryDirectory(prefix="podium-", dir=_state(options)) as made:
             _serve_folder(_application_of(source, Path(made) / "app"), options, say)
     else:
@@ -83,9 +84,18 @@ def _state(options: ServeOptions) -> Path:
     return folder
 
 
+def _is_model(source: Path) -> bool:
+    """Whether it is a model, as a file or as a folder, and no application."""
+    if source.is_dir():
+        kinds = (kind.marker for kind in RUNTIMES.values() if kind.marker)
+        return not (source / FILE).exists() and any((source / kind).is_file() for kind in kinds)
+    return source.is_file()
+
+
 def _application_of(model: Path, folder: Path) -> Path:
-    """Make an application folder of a model file, in a process of its own for the frameworks."""
-    command = [sys.executable, "-m", "podium", "init", str(model), "--output", str(folder)]
+    """Make an application folder of a model, in a process of its own for the frameworks."""
+    command = [sys.executable, "-m", "podium", "init", str(model), "--output", str(folder),
+               "--no-check"]  # fmt: skip
     made = subprocess.run(  # noqa: S603  the arguments are a list, not a shell's text
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )

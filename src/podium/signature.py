@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -15,6 +16,9 @@ from podium.strict import shown
 
 Row = tuple[Cell, ...]
 """One item of a tabular application: a value for each feature, in their order."""
+
+_UNFIT: Final = re.compile("[\0\ud800-\udfff]")
+"""NUL and half a surrogate pair: what is left of a text that was read in a wrong encoding."""
 
 MAX_ERRORS: Final = 100
 """The most mistakes that one answer names."""
@@ -94,6 +98,10 @@ class Signature:
                 f"has {len(value)} characters; the limit is {self.text.max_length} "
                 "([text] max_length)"
             )
+        unfit = _UNFIT.search(value)
+        if unfit is not None:
+            found = f"character {unfit.start() + 1} is {unfit[0]!a}"
+            raise ValueError(f"{found}, which stands in no text; is it encoded as UTF-8?")
         return value
 
     def cautions(self, row: Row) -> list[Caution]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from podium.cli import DEMOS
+from tests.support.apps import LONG_NOTE, SHORT_NOTE, write_notes
+from tests.support.server import running
 
 QUERY_IMAGE = DEMOS / "digits" / "examples" / "query_image.jpg"
 
@@ -100,6 +105,49 @@ def test_a_phone_has_no_sideways_scroll(page: Page, penguins_url: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(penguins_url)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.fixture(scope="session")
+def notes_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of the notes, whose answers are checksums."""
+    folder = tmp_path_factory.mktemp("notes")
+    with running(folder, "serve", str(write_notes(folder / "app"))) as server:
+        yield f"http://127.0.0.1:{server.client.port}/"
+
+
+def test_a_typed_text_is_answered_and_kept(page: Page, notes_url: str) -> None:
+    """A text of several lines comes through as it was typed, and stands in the form again."""
+    text = "\nIt's <b>good</b> &amp; café 😀\n\n  مرحبا"
+    page.goto(notes_url)
+    page.get_by_label("Text").fill(text)
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#answer .label")).to_have_text(f"{zlib.crc32(text.encode()):.4g}")
+    expect(page.get_by_label("Text")).to_have_value(text)
+
+
+@pytest.mark.parametrize(("title", "text"), [("Short", SHORT_NOTE), ("Long", LONG_NOTE)])
+def test_a_text_example_works_without_javascript(
+    browser: Browser, notes_url: str, title: str, text: str
+) -> None:
+    """With scripts off, an example fills the area, and the button answers that very text."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(notes_url)
+    page.get_by_role("link", name=title).click()
+    assert page.locator("#text").input_value() == text
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#answer .label")).to_have_text(f"{zlib.crc32(text.encode()):.4g}")
+    context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_a_text_without_spaces_stays_in_its_area(page: Page, notes_url: str, width: int) -> None:
+    """A long word, answered, makes no page scroll sideways, on a phone nor on a desk."""
+    page.set_viewport_size({"width": width, "height": 740})
+    page.goto(f"{notes_url}?text={'x' * 900}")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#answer .label")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def expected_digit() -> str:

@@ -43,7 +43,8 @@ class Case:
     """One model file and the application around it.
 
     `write` writes the file into a folder and returns the oracle. `names_labels` is true when
-    the file itself names the classes, so that the application may list them in another order.
+    the file itself names the classes, so that the application may list them in another order;
+    `tells_inputs` when it says how many features it takes.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Case:
     model_toml: str = ""
     tolerance: float = 1e-5
     names_labels: bool = False
+    tells_inputs: bool = True
     graded: bool = True
     depends_on_row: bool = False
 

@@ -15,19 +15,45 @@ from podium.app import App
 from podium.errors import ModelError
 from podium.options import Options
 from podium.prediction import ClassPrediction, ValuePrediction
-from tests.conformance import onnx_cases, sklearn_cases
+from tests.conformance import (
+    keras_cases,
+    onnx_cases,
+    python_cases,
+    sklearn_cases,
+    sklearn_table_cases,
+    tensorflow_cases,
+    tflite_cases,
+    torch_cases,
+    transformers_cases,
+)
 from tests.conformance.cases import Built, Case, build, reversed_labels, rows_of
 
-CASES = (*onnx_cases.CASES, *sklearn_cases.CASES)
-FIRST = tuple({Path(case.file).suffix: case for case in reversed(CASES)}.values())
-"""One case of each runtime."""
+CASES = (
+    *onnx_cases.CASES,
+    *sklearn_cases.CASES,
+    *sklearn_table_cases.CASES,
+    *python_cases.CASES,
+    *transformers_cases.CASES,
+    *keras_cases.CASES,
+    *tensorflow_cases.CASES,
+    *tflite_cases.CASES,
+    *torch_cases.CASES,
+)
+FIRST = tuple(
+    {Path(case.file).suffix: case for case in reversed(CASES) if Path(case.file).suffix}.values()
+)
+"""One case of each runtime whose model is a file; those of folders have tests of their own."""
 
 NAMING = tuple(case for case in CASES if case.names_labels)
 
 THREADS = 16
 
 # The filter that a runtime sets when it loads does not outlive pytest's setup phase.
-pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
+    # Keras warns of itself when a test saves a model.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy"),
+]
 
 
 def named(case: Case) -> str:
@@ -142,9 +168,10 @@ def test_values_have_their_unit(built: Built) -> None:
 
 
 def test_version_is_the_files_digest(built: Built) -> None:
-    """The version is the beginning of the file's sha256, before and after loading."""
+    """The version is the beginning of the sha256 of the model's files, loaded or not."""
     file = built.app.folder / built.case.file
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:6]
+    files = sorted(one for one in file.rglob("*") if one.is_file()) if file.is_dir() else [file]
+    digest = hashlib.sha256(b"".join(one.read_bytes() for one in files)).hexdigest()[:6]
     fresh = App(built.app.folder)
     assert fresh.version("m") == digest
     assert built.app.served().version == digest
@@ -202,7 +229,7 @@ def test_version_changes_with_the_file(case: Case, tmp_path: Path) -> None:
     assert App(tmp_path).version("m") != version
 
 
-@pytest.mark.parametrize("case", FIRST, ids=named)
+@pytest.mark.parametrize("case", [case for case in FIRST if case.tells_inputs], ids=named)
 def test_wrong_number_of_features_is_a_model_error(case: Case, tmp_path: Path) -> None:
     """A model of three columns does not fit two features; the error names both."""
     cut = replace(case, inputs_toml="\n".join(case.inputs_toml.split("\n")[:-3]))

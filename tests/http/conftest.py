@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.support.apps import write_colours, write_half_broken, write_weights
+from tests.support.apps import write_colours, write_half_broken, write_notes, write_weights
 from tests.support.client import Client
 from tests.support.pictures import RED, png
 from tests.support.server import Server, running
@@ -40,6 +41,14 @@ def weights_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
     folder = tmp_path_factory.mktemp("weights")
     app = write_weights(folder / "app")
     with running(folder, "serve", str(app), base="/lab/weights") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def notes_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`podium serve` of a regression of texts, whose value is their checksum."""
+    folder = tmp_path_factory.mktemp("notes")
+    with running(folder, "serve", str(write_notes(folder / "app"))) as server:
         yield server
 
 
@@ -84,6 +93,15 @@ def weights(weights_server: Server) -> Iterator[Client]:
         yield weights_server.client
         (found,) = weights_server.client.predict(BEAM).predictions
         assert found["value"] == pytest.approx(1132.5)
+
+
+@pytest.fixture
+def notes(notes_server: Server) -> Iterator[Client]:
+    """A client of the notes; the server must be well after the test."""
+    with _stays_well(notes_server):
+        yield notes_server.client
+        (found,) = notes_server.client.predict({"text": "a"}).predictions
+        assert found["value"] == zlib.crc32(b"a")
 
 
 @contextmanager

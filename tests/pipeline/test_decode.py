@@ -15,7 +15,7 @@ from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestToo
 from podium.pipeline import decode
 from podium.pipeline.decode import JsonReader, read_images
 from podium.signature import Signature
-from podium.spec import Feature
+from podium.spec import Feature, TextInput
 from podium.spec import Image as ImageSpec
 
 FEATURES = (
@@ -26,6 +26,7 @@ FEATURES = (
 )
 TABLE = Signature("classification", "class", None, ("x", "y"), FEATURES, None)
 PICTURE = Signature("classification", "class", None, ("x", "y"), (), ImageSpec(size=(4, 4)))
+NOTE = Signature("regression", "value", None, (), (), None, TextInput(max_length=5))
 ONE: dict[str, Any] = {"bill length": 1.5, "count": 2, "flag": True, "island": "p"}
 
 
@@ -153,11 +154,13 @@ def test_body_of_another_shape(body: bytes, message: str) -> None:
 
 
 def test_example_in_a_message_fits_the_application() -> None:
-    """The example of a message has the application's first feature, or an image."""
+    """The example of a message has the application's first feature, an image or a text."""
     with pytest.raises(MalformedRequest, match=r'\{"inputs": \[\{"bill length": \.\.\.\}\]\}'):
         read(b"")
     with pytest.raises(MalformedRequest, match=r'\{"inputs": \[\{"image": "<base64>"\}\]\}'):
         read(b"", PICTURE)
+    with pytest.raises(MalformedRequest, match=r'\{"inputs": \[\{"text": "\.\.\."\}\]\}'):
+        read(b"", NOTE)
 
 
 def test_keys_beside_inputs() -> None:
@@ -254,3 +257,48 @@ def test_read_images_names_each_field() -> None:
         FieldError("file 1", "is empty (0 bytes); expected an image file"),
         FieldError("file 2", "is a folder"),
     )
+
+
+def test_texts_as_they_are() -> None:
+    """Texts come through character for character; their length counts characters, not bytes."""
+    texts = ["a", " \n\tb", "ßßßßß", "😀" * 5, "\u0645\u202e", "</p>"]
+    assert read({"inputs": [{"text": text} for text in texts]}, NOTE) == texts
+
+
+def test_every_wrong_text_is_told() -> None:
+    """Each text that is empty, too long, half a character or none is told, together."""
+    inputs: list[Any] = [
+        {"text": "a"}, {"text": ""}, {"text": " \n"}, {"text": "\ud800"}, {"text": "a\0"},
+        {"text": "123456"}, {"text": 3}, {"note": "a"}, "a",
+    ]  # fmt: skip
+    empty = "is empty; expected a text"
+    unfit = "which stands in no text; is it encoded as UTF-8?"
+    messages = [
+        empty, empty, f"character 1 is '\\ud800', {unfit}", f"character 2 is '\\x00', {unfit}",
+        "has 6 characters; the limit is 5 ([text] max_length)", "expected a text; found 3",
+        """expected {"text": "..."}; found {'note': 'a'}""",
+        """expected {"text": "..."}; found 'a'""",
+    ]  # fmt: skip
+    assert mistakes_in({"inputs": inputs}, NOTE) == [
+        FieldError(f"inputs[{n}].text", message) for n, message in enumerate(messages, 1)
+    ]
+
+
+def test_nul_in_json_that_is_right_else() -> None:
+    """A character that no text holds is found where nothing else is wrong with the JSON."""
+    (found,) = mistakes_in({"inputs": [{"text": "\0"}]}, NOTE)
+    assert found.field == "inputs[0].text"
+
+
+def test_many_wrong_texts_are_cut() -> None:
+    """At most a hundred wrong texts are told, and how many more there are."""
+    with pytest.raises(InvalidInput) as caught:
+        read({"inputs": [{"text": ""}] * 150}, NOTE, limit=200)
+    assert len(caught.value.errors) == 101
+    assert caught.value.errors[-1] == FieldError("inputs", "and 50 more mistakes")
+
+
+def test_more_texts_than_the_limit() -> None:
+    """Too many texts are refused before any is looked at."""
+    with pytest.raises(RequestTooLarge):
+        read({"inputs": [{"text": ""}] * 11}, NOTE)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper, save
+
+SHORT_NOTE = '\nIt\'s <b>"good"</b> & caf\u00e9\n  \u0645\u0631\u062d\u0628\u0627'
+LONG_NOTE = "A long note, \u00fcber alles. " * 380
+"""Texts of the examples of the notes; the long one does not fit into an address."""
 
 SIDE = 16
 """Pixels of the side of an image of the colour application."""
@@ -98,6 +104,41 @@ threads = 4
     )
     (folder / "about.md").write_text("# Weights\n\n![a beam](beam.png)\n")
     (folder / "beam.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder
+
+
+def write_notes(folder: Path) -> Path:
+    """Write a regression of texts in the maker's own Python: value = the CRC-32 of the UTF-8.
+
+    So an answer tells whether the text came through to the last byte.
+    """
+    folder.mkdir(parents=True)
+    (folder / "sums.py").write_text(
+        "import zlib\n\ndef crc32(texts):\n    return [zlib.crc32(t.encode()) for t in texts]\n"
+    )
+    long = json.dumps(LONG_NOTE)
+    (folder / "podium.toml").write_text(
+        f"""title = "Notes"
+[task]
+kind = "regression"
+target = "checksum"
+[text]
+[[models]]
+name = "crc"
+python = "sums:crc32"
+[[examples]]
+title = "Short"
+text = {json.dumps(SHORT_NOTE)}
+expected = {zlib.crc32(SHORT_NOTE.encode())}
+[[examples]]
+title = "Long"
+text = {long}
+expected = {zlib.crc32(LONG_NOTE.encode())}
+[limits]
+upload = "100 kB"
+rows = 5
+"""
+    )
     return folder
 
 

@@ -21,9 +21,14 @@ class Element:
         self._texts.append(text)
 
     @property
+    def raw(self) -> str:
+        """The text as it is."""
+        return "".join(self._texts)
+
+    @property
     def text(self) -> str:
         """The text, white space collapsed."""
-        return " ".join("".join(self._texts).split())
+        return " ".join(self.raw.split())
 
 
 class Page(HTMLParser):
@@ -79,6 +84,8 @@ class Page(HTMLParser):
             name = element.attributes.get("name", "")
             if element.tag == "input" and element.attributes.get("type") != "file":
                 sent[name] = element.attributes.get("value", "")
+            if element.tag == "textarea":
+                sent[name] = element.raw.removeprefix("\n")
             if element.tag == "select":
                 options = [e for e in element.inside if e.tag == "option"]
                 chosen = [e for e in options if "selected" in e.attributes] or options[:1]
@@ -90,6 +97,6 @@ class Page(HTMLParser):
         found: dict[str, str] = {}
         for element in self.elements:
             described = element.attributes.get("aria-describedby", "")
-            if element.tag in ("input", "select") and "error" in described:
+            if element.tag in ("input", "select", "textarea") and "error" in described:
                 found[element.attributes["name"]] = self.by_id(described).text
         return found

@@ -30,6 +30,7 @@ from podium.web.view import (
 )
 from tests.conformance.cases import build
 from tests.conformance.onnx_cases import CASES
+from tests.support.apps import LONG_NOTE, SHORT_NOTE, write_notes
 
 PLAIN = {case.name: case for case in CASES}["onnx-logits"]
 
@@ -154,6 +155,15 @@ def test_form_keeps_what_was_typed(app: App) -> None:
         ("a", "1.5", ""), ("b", "x", "is wrong"), ("c", "", ""),
     ]  # fmt: skip
     assert (view.model, view.image_error) == ("m", "is damaged")
+
+
+def test_form_keeps_the_text(tmp_path: Path) -> None:
+    """The form has what was typed and what is wrong with it, or the example that was asked for."""
+    app = App(write_notes(tmp_path / "app"))
+    view = form_view(app, {"text": " x", "example": "0"}, [FieldError("text", "is wrong")])
+    assert (view.fields, view.text, view.text_error, view.model) == ((), " x", "is wrong", "crc")
+    asked = [form_view(app, {"example": number}).text for number in ("0", "1", "2", "")]
+    assert asked == [SHORT_NOTE, LONG_NOTE, "", ""]
 
 
 @pytest.mark.parametrize("model", ["", "none"])

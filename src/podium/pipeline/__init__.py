@@ -21,7 +21,7 @@ from podium.prediction import Prediction
 from podium.runtimes import Arrays, Model
 from podium.signature import Signature
 from podium.spec import Code, ModelSpec
-from podium.usercode import load_object
+from podium.usercode import load_object, told
 
 __all__ = ["Pipeline", "learn_labels", "load_functions"]
 
@@ -31,8 +31,9 @@ Function = Callable[[Any], Any]
 class Pipeline:
     """One model with all that stands before and after it.
 
-    Making one runs a probe batch through the model, which finds out what its outputs mean and
-    warms it up.
+    `encode` turns items into the model's arrays, `postprocess` its outputs into scores. Making
+    one runs a probe batch through the model, which finds out what its outputs mean and warms it
+    up.
 
     Raises:
         ModelError: the model does not fit the signature.
@@ -50,14 +51,14 @@ class Pipeline:
         self.model = model
         self.engine = engine
         self.passes = Passes(model, spec.noise, spec.samples or 0) if spec.noise else None
-        self._encode = self._make_encoder(spec.noise, functions.get("preprocess"))
-        self._postprocess = self._make_postprocess(functions.get("postprocess"))
+        self.encode = self._make_encoder(spec.noise, functions.get("preprocess"))
+        self.postprocess = self._make_postprocess(functions.get("postprocess"))
 
     def predict(self, items: Items, options: Options) -> list[Prediction]:
         """Return a prediction for each item: the stages after decoding, in their order."""
-        inputs = self._encode(items)
+        inputs = self.encode(items)
         outputs = self._infer(inputs, options.seed)
-        scores = self._postprocess(outputs)
+        scores = self.postprocess(outputs)
         return self._answer(items, scores, options)
 
     def _infer(self, inputs: Arrays, seed: int) -> Arrays:
@@ -67,6 +68,11 @@ class Pipeline:
 
     def _answer(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:
         signature = self.signature
+        if len(scores.values) != len(items):
+            raise ModelError(
+                f"There are {len(scores.values)} answers for {len(items)} items. preprocess, model "
+                "and postprocess keep one row an item, in their order."
+            )
         ranged = any(feature.range for feature in signature.features)
         cautions = [signature.cautions(item) if ranged else [] for item in items]  # type: ignore[arg-type]
         if signature.kind == "regression":
@@ -94,7 +100,7 @@ class Pipeline:
 
     def _probe(self) -> Arrays:
         try:
-            return self._infer(self._encode(probe_items(self.signature)), seed=0)
+            return self._infer(self.encode(probe_items(self.signature)), seed=0)
         except ModelError:
             raise
         except Exception as err:  # whatever a framework or the maker's code raises
@@ -123,7 +129,8 @@ def load_functions(folder: Path, code: Code) -> dict[str, Function]:
             if name is not None:
                 functions[key] = load_object(folder, name)
         except Exception as err:  # whatever the maker's module raises
-            mistakes.append(Mistake(f"pipeline.{key}", f"{name!r} cannot be imported: {err!r}"))
+            why = told(err, folder)
+            mistakes.append(Mistake(f"pipeline.{key}", f"{name!r} cannot be imported: {why}"))
     if mistakes:
         raise SpecError(folder / FILE, mistakes)
     return functions

@@ -75,8 +75,16 @@ class Head:
     def _one_hot(self, raw: NDArray[Any]) -> NDArray[np.float64]:
         found = raw.reshape(-1, 1)
         if self._counts(raw):
-            return np.asarray(found == np.arange(len(self.names)), np.float64)
-        return np.asarray(found.astype(str) == np.array(self.names), np.float64)
+            hot = found == np.arange(len(self.names))
+        else:
+            hot = found.astype(str) == np.array(self.names)
+        unknown = found[~hot.any(axis=1)]
+        if len(unknown):
+            raise ModelError(
+                f"The model answered {unknown[0, 0]!s}, which is none of the labels: "
+                f"{', '.join(self.names)}"
+            )
+        return np.asarray(hot, np.float64)
 
     def _counts(self, raw: NDArray[Any]) -> bool:
         """Whether whole numbers count the labels, or are their names, as in "0" to "9"."""

@@ -23,18 +23,18 @@ TEXTS: Final = (
 )
 
 
-def probe_items(signature: Signature) -> Items:
-    """Return items that the signature admits: random, and the same at every call.
+def probe_items(signature: Signature, seed: int = 0) -> Items:
+    """Return items that the signature admits: random, and the same at every call with a seed.
 
-    The last one lacks everything that may be missing, so that a model which cannot do without
-    is found out when it is loaded.
+    Every choice of a category is there, and the last item lacks everything that may be missing,
+    so that a model which cannot do with one of them is found out when it is loaded.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     if signature.image is not None:
         return [_picture(rng, *signature.image.size) for _ in range(IMAGES)]
     if signature.text is not None:
         return [text[: signature.text.max_length] for text in TEXTS]
-    rows = [_row(rng, signature) for _ in range(ROWS - 1)]
+    rows = _rows(rng, signature)
     pairs = zip(signature.features, rows[0], strict=True)
     return [*rows, tuple(None if feature.optional else cell for feature, cell in pairs)]
 
@@ -43,13 +43,20 @@ def _picture(rng: np.random.Generator, height: int, width: int) -> Image:
     return pil.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
 
 
-def _row(rng: np.random.Generator, signature: Signature) -> Row:
-    return tuple(_cell(rng, feature) for feature in signature.features)
+def _rows(rng: np.random.Generator, signature: Signature) -> list[Row]:
+    count = max(ROWS - 1, *(len(feature.choices) for feature in signature.features))
+    columns = [_cells(rng, feature, count) for feature in signature.features]
+    return list(zip(*columns, strict=True))
+
+
+def _cells(rng: np.random.Generator, feature: Feature, count: int) -> list[Cell]:
+    if feature.kind == "category":
+        choices = feature.choices
+        return [choices[index % len(choices)] for index in rng.permutation(count)]
+    return [_cell(rng, feature) for _ in range(count)]
 
 
 def _cell(rng: np.random.Generator, feature: Feature) -> Cell:
-    if feature.kind == "category":
-        return str(rng.choice(feature.choices))
     if feature.kind == "boolean":
         return bool(rng.integers(2))
     low, high = feature.range or (-2.0, 2.0)

@@ -1,8 +1,9 @@
 """The formats that Podium loads: one module a format, all of one shape.
 
-A runtime module has `load(source) -> Model` and `files(file)`, and imports its framework only
-inside `load`. It raises MissingExtra when the framework is not installed, UntrustedModel when
-the file is a program that nobody vouched for, and ModelError for all else that is wrong.
+A runtime module has `load(source) -> Model` and `files(file)`, some also `export_onnx(source,
+example, file)`, and imports its framework only inside of functions. `load` raises MissingExtra
+when the framework is not installed, UntrustedModel when the file is a program that nobody vouched
+for, and ModelError for all else that is wrong.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from podium.errors import ModelError, UntrustedModel, nearest
-from podium.runtimes.base import Arrays, Model, Source, TensorSpec
+from podium.errors import ModelError, PodiumError, UntrustedModel, nearest
+from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec, needs
 
 __all__ = [
     "RUNTIMES",
     "Arrays",
     "Model",
     "Source",
+    "Task",
     "TensorSpec",
+    "check_inside",
+    "export_onnx",
     "load",
     "model_files",
     "runtime_of",
@@ -91,7 +95,7 @@ def load(source: Source) -> Model:
         ModelError: it cannot be loaded; UntrustedModel when it is not safe to.
     """
     module = _module(source.file, source.runtime)
-    _check_inside(source, module.files(source.file))
+    check_inside(source, module.files(source.file))
     return module.load(source)
 
 
@@ -100,7 +104,35 @@ def model_files(file: Path, runtime: str | None = None) -> tuple[Path, ...]:
     return _module(file, runtime).files(file)
 
 
-def _check_inside(source: Source, files: tuple[Path, ...]) -> None:
+def export_onnx(source: Source, example: Arrays, file: Path) -> None:
+    """Write a model as an ONNX graph to `file`; `example` is a batch of its inputs.
+
+    Raises:
+        ModelError: its runtime exports none, or not this one; MissingExtra when a package for
+            it is not installed.
+    """
+    export = getattr(_module(source.file, source.runtime), "export_onnx", None)
+    if export is None:
+        able = (name for name in RUNTIMES if hasattr(_runtime(name), "export_onnx"))
+        kind = runtime_of(source.file, source.runtime)
+        raise ModelError(
+            f"{source.file.name}: a model of the runtime {kind!r} cannot be exported to ONNX. "
+            f"Those of these can: {', '.join(able)}."
+        )
+    try:
+        with needs(source.file, "export to ONNX", "optimize"):
+            export(source, example, file)
+    except PodiumError:
+        raise
+    except Exception as err:  # exporters raise whatever they meet
+        told = str(err).strip().partition("\n")[0]
+        raise ModelError(
+            f"{source.file.name} cannot be exported to ONNX: {type(err).__name__}: {told}"
+        ) from err
+
+
+def check_inside(source: Source, files: tuple[Path, ...]) -> None:
+    """Raise UntrustedModel if a file of the model, such as a link, leads out of its root."""
     root = source.root.resolve()
     for file in files:
         if not file.resolve().is_relative_to(root):
@@ -111,5 +143,9 @@ def _check_inside(source: Source, files: tuple[Path, ...]) -> None:
 
 
 def _module(file: Path, name: str | None) -> Runtime:
-    module: Runtime = import_module(f"podium.runtimes.{runtime_of(file, name)}")  # type: ignore[assignment]
+    return _runtime(runtime_of(file, name))
+
+
+def _runtime(name: str) -> Runtime:
+    module: Runtime = import_module(f"podium.runtimes.{name}")  # type: ignore[assignment]
     return module

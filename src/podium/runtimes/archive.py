@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import stat
 import zipfile
+from os import SEEK_END
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from podium.errors import ModelError, UntrustedModel
 
@@ -22,24 +23,42 @@ def archive_names(file: Path) -> list[str]:
         UntrustedModel: it is a zip bomb, or a name in it leads outside or stands there twice.
         ModelError: it is no zip archive.
     """
+    with open_archive(file, file.name) as archive:
+        return archive.namelist()
+
+
+def open_archive(source: Path | IO[bytes], name: str) -> zipfile.ZipFile:
+    """Open a zip archive, or one within another, as `archive_names` accepts it.
+
+    `name` is what messages call it.
+    """
     try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
+        archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as err:
-        raise ModelError(f"{file.name} is damaged: it is no zip archive ({err})") from err
+        raise ModelError(f"{name} is damaged: it is no zip archive ({err})") from err
+    try:
+        _check(archive, name)
+    except UntrustedModel:
+        archive.close()
+        raise
+    return archive
+
+
+def _check(archive: zipfile.ZipFile, name: str) -> None:
+    members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
-    if unpacked > max(FREE_BYTES, MAX_RATIO * file.stat().st_size):
+    # What members say of their packed size may count the same bytes many times over.
+    packed = archive.fp.seek(0, SEEK_END) if archive.fp else 0
+    if unpacked > max(FREE_BYTES, MAX_RATIO * packed):
         raise UntrustedModel(
-            f"{file.name} would unpack to {unpacked / 1e6:,.0f} MB, over {MAX_RATIO} times its "
+            f"{name} would unpack to {unpacked / 1e6:,.0f} MB, over {MAX_RATIO} times its "
             "size: a zip bomb. Save the model again."
         )
-    names = [member.filename for member in members]
     for member in members:
         if _escapes(member.filename) or stat.S_ISLNK(member.external_attr >> 16):
-            raise UntrustedModel(f"{file.name}: {member.filename!r} in it leads outside of it")
-    if len(set(names)) != len(names):
-        raise UntrustedModel(f"{file.name} holds a name twice; the file is damaged or forged")
-    return names
+            raise UntrustedModel(f"{name}: {member.filename!r} in it leads outside of it")
+    if len({member.filename for member in members}) != len(members):
+        raise UntrustedModel(f"{name} holds a name twice; the file is damaged or forged")
 
 
 def _escapes(name: str) -> bool:

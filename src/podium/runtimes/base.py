@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.errors import MissingExtra, ModelError
+from podium.errors import MissingExtra, ModelError, UntrustedModel
 from podium.spec import Image
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -103,5 +103,15 @@ def needs(file: Path, what: str, extra: str) -> Iterator[None]:
 
 
 def folder_files(folder: Path) -> tuple[Path, ...]:
-    """Return all files of a folder that is a model, sorted by name."""
-    return tuple(sorted(path for path in folder.rglob("*") if not path.is_dir()))
+    """Return all files of a folder that is a model, sorted by name.
+
+    Raises:
+        UntrustedModel: it holds a link to a folder, whose files would not be among them.
+    """
+    paths = sorted(folder.rglob("*"))
+    for path in paths:
+        if path.is_symlink() and path.is_dir():
+            raise UntrustedModel(
+                f"{folder.name}: {path.name} is a link to a folder. Put the folder itself there."
+            )
+    return tuple(path for path in paths if not path.is_dir())

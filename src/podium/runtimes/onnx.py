@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import ModelError
-from podium.runtimes.base import Arrays, Model, Source, TensorSpec
+from podium.runtimes.base import Arrays, Model, Source, TensorSpec, needs
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, NodeArg
@@ -28,6 +30,9 @@ _DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "tensor(string)": np.dtype(np.object_),
 }
 _ZIPMAP: Final = "seq(map("
+_LABELS: Final = "podium.labels"
+_FEATURES: Final = "podium.features"
+"""Keys of the graph's own metadata; their values are JSON lists of names."""
 
 
 def load(source: Source) -> Model:
@@ -63,6 +68,18 @@ def files(file: Path) -> tuple[Path, ...]:
     return (file, *(file.parent / name for name in sorted(names) if (file.parent / name).is_file()))
 
 
+def write_names(file: Path, labels: Sequence[str], features: Sequence[str]) -> None:
+    """Write into a graph what its classes and its matrix's columns are called, in their order."""
+    with needs(file, "export to ONNX", "optimize"):
+        import onnx
+
+    graph = onnx.load(file, load_external_data=False)
+    for key, names in ((_LABELS, labels), (_FEATURES, features)):
+        if names:
+            graph.metadata_props.add(key=key, value=msgspec.json.encode(names).decode())
+    onnx.save(graph, file)
+
+
 @dataclass(kw_only=True)
 class OnnxModel(Model):
     """A graph in a session. Outputs of ZipMap become matrices in the order of `labels`.
@@ -81,8 +98,9 @@ class OnnxModel(Model):
         sizes = {spec.shape[0] for spec in inputs if spec.shape}
         fixed = next(iter(sizes)) if len(sizes) == 1 else None
         model = cls(
-            platform="onnx", inputs=inputs, outputs=outputs, session=session, batch_size=fixed
-        )
+            platform="onnx", inputs=inputs, outputs=outputs, session=session, batch_size=fixed,
+            labels=_names(file, session, _LABELS), features=_names(file, session, _FEATURES),
+        )  # fmt: skip
         if any(arg.type.startswith(_ZIPMAP) for arg in session.get_outputs()):
             model._try_zeros()
         return model
@@ -132,6 +150,15 @@ def _tensor(file: Path, arg: NodeArg) -> TensorSpec:
         raise ModelError(f"{file.name}: {arg.name!r} is {arg.type}. Podium takes: {known}")
     shape = tuple(size if isinstance(size, int) else None for size in arg.shape)
     return TensorSpec(arg.name, _DTYPES[arg.type], shape)
+
+
+def _names(file: Path, session: InferenceSession, key: str) -> tuple[str, ...]:
+    """Return the names that write_names wrote; () where there are none."""
+    text = session.get_modelmeta().custom_metadata_map.get(key, "[]")
+    try:
+        return msgspec.json.decode(text, type=tuple[str, ...])
+    except msgspec.DecodeError as err:
+        raise ModelError(f"{file.name}: its metadata {key!r} is no JSON list of names") from err
 
 
 def _output(file: Path, arg: NodeArg) -> TensorSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from podium.errors import ModelError
 from podium.runtimes.base import Arrays, Model, Source
-from podium.usercode import load_object
+from podium.strict import shown
+from podium.usercode import load_object, told
 
 
 def load(source: Source) -> Model:
@@ -31,14 +32,25 @@ def load(source: Source) -> Model:
         found = load_object(source.root, source.code)
         answer = _answer(found() if inspect.isclass(found) else found)
     except Exception as err:  # whatever the maker's code raises
-        raise ModelError(f"{source.code!r} cannot be loaded: {err!r}") from err
+        why = told(err, source.root)
+        raise ModelError(f"{source.code!r} in {source.file.name} cannot be loaded: {why}") from err
     inputs = () if source.expects is None else (source.expects,)
-    return PythonModel(platform="python", inputs=inputs, answer=answer)
+    return PythonModel(
+        platform="python", inputs=inputs, answer=answer, code=source.code, root=source.root
+    )
 
 
 def files(file: Path) -> tuple[Path, ...]:
-    """Return the module alone."""
-    return (file,)
+    """Return the module; of a package, all its modules.
+
+    Raises:
+        ModelError: there is no such module.
+    """
+    if not file.is_file():
+        raise ModelError(f"there is no {file.name} in {file.parent.name}/")
+    if file.name != "__init__.py":
+        return (file,)
+    return (file, *sorted(path for path in file.parent.rglob("*.py") if path != file))
 
 
 @dataclass(kw_only=True)
@@ -46,13 +58,33 @@ class PythonModel(Model):
     """A function of the maker."""
 
     answer: Callable[[Any], Any]
+    code: str
+    root: Path
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Return what the function makes of the batch; more than one input come as a dict."""
-        given = next(iter(inputs.values())) if len(inputs) == 1 else dict(inputs)
-        found = self.answer(given)
-        named = found if isinstance(found, dict) else {"output": found}
-        return {name: np.asarray(array) for name, array in named.items()}
+        """Return what the function makes of the batch; more than one input come as a dict.
+
+        Raises:
+            ModelError: it raised something, or returned something else than one row an item.
+        """
+        rows = len(next(iter(inputs.values())))
+        try:
+            found = self.answer(next(iter(inputs.values())) if len(inputs) == 1 else dict(inputs))
+        except Exception as err:  # whatever the maker's code raises
+            raise ModelError(f"{self.code!r} raises {told(err, self.root)}") from err
+        named = found if isinstance(found, Mapping) else {"output": found}
+        return {str(name): self._array(value, rows) for name, value in named.items()}
+
+    def _array(self, value: Any, rows: int) -> NDArray[Any]:
+        # A tensor of PyTorch that keeps its gradient refuses to become an array.
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        if array.ndim == 0 or len(array) != rows:
+            what = f"{type(value).__name__} {list(array.shape)}" if array.ndim else shown(value)
+            raise ModelError(
+                f"{self.code!r} returned {what} for {rows} items; expected [{rows}, ...], one "
+                "answer an item in their order"
+            )
+        return array
 
 
 def _answer(made: Any) -> Callable[[Any], Any]:

@@ -1,8 +1,9 @@
-"""scikit-learn estimators saved by skops: types are audited before anything is made."""
+"""scikit-learn estimators: saved by skops they are data, as pickles programs."""
 
 from __future__ import annotations
 
 import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,93 +12,197 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.errors import ModelError, UntrustedModel
+from podium.errors import ModelError, PodiumError
+from podium.runtimes.audit import reachable
 from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec, needs
-from podium.runtimes.trees import TREE, damaged_trees
+from podium.runtimes.columns import Table
+from podium.runtimes.pickles import load_pickle
+from podium.runtimes.skops_file import load_skops
+from podium.runtimes.steps import table_of, vectorizer_of
 
-_FLOAT = np.dtype(np.float64)
-_TRUSTED: Final = (TREE, "numpy.dtype")
-"""Types beyond skops' own list that hold data only; trees are audited after loading."""
+_FLOAT: Final = np.dtype(np.float64)
+_TEXT: Final = TensorSpec("text", np.dtype(np.object_), (None,))
+_PICKLES: Final = (".pkl", ".pickle", ".joblib")
 
 
-def load(source: Source) -> Model:
-    """Load a .skops file.
+def load(source: Source) -> SklearnModel:
+    """Load an estimator from a skops archive, or from a pickle that the maker vouches for.
 
     Raises:
         MissingExtra: scikit-learn or skops is not installed.
-        UntrustedModel: the file holds types outside skops' safe list.
+        UntrustedModel: the file holds types outside the safe list, or is a pickle that nobody
+            vouches for.
         ModelError: it is no estimator, or cannot be read.
     """
-    with needs(source.file, "scikit-learn model in skops", "sklearn"):
-        import skops.io  # noqa: F401  what is missing is said before anything else
     # Podium hands over a matrix, whose columns the maker's podium.toml names.
     warnings.filterwarnings("ignore", "X does not have valid feature names")
-    return _adapt(source.file, _load_audited(source.file))
+    estimator, notes = load_estimator(source)
+    try:
+        return _adapt(source.file, estimator, notes)
+    except PodiumError:
+        raise
+    except Exception as err:  # an estimator may lack whatever fitting gives it
+        name = type(estimator).__name__
+        raise ModelError(f"{source.file.name}: the {name} cannot be used: {err!r}") from err
+
+
+def load_estimator(source: Source) -> tuple[Any, tuple[str, ...]]:
+    """Return the fitted estimator in a file, and notes on its version; a search's best one.
+
+    Raises:
+        ModelError: as `load` says.
+    """
+    file = source.file
+    with needs(file, "scikit-learn model", "sklearn"):
+        import skops.io  # noqa: F401  what is missing is said before anything else
+    pickled = file.suffix.lower() in _PICKLES and not zipfile.is_zipfile(file)
+    estimator, notes = load_pickle(source) if pickled else load_skops(file)
+    for part in reachable(estimator):
+        _tame(source, part)
+    return _best(file, estimator), notes
 
 
 def files(file: Path) -> tuple[Path, ...]:
-    """Return the file alone: a .skops archive refers to no other."""
+    """Return the file alone: it refers to no other."""
     return (file,)
 
 
-def _load_audited(file: Path) -> Any:
-    import skops.io
+def export_onnx(source: Source, _example: Arrays, file: Path) -> None:
+    """Write the estimator as an ONNX graph to `file`, with the inputs that it has here.
 
-    try:
-        untrusted = set(skops.io.get_untrusted_types(file=file)) - set(_TRUSTED)
-        if not untrusted:
-            estimator = skops.io.load(file, trusted=list(_TRUSTED))
-    except Exception as err:  # skops passes on whatever a damaged archive causes
-        raise ModelError(f"{file.name}: skops cannot read it: {err!r}") from err
-    if untrusted:
-        raise UntrustedModel(
-            f"{file.name} holds types that could run code: {', '.join(sorted(untrusted))}. "
-            "Save a model of scikit-learn's own classes with skops.io.dump."
-        )
-    if damaged_trees(estimator):
-        raise UntrustedModel(
-            f"{file.name}: {damaged_trees(estimator)} trees lead outside of themselves; the file "
-            "is damaged or forged. Save the model again."
-        )
-    return estimator
+    Raises:
+        MissingExtra: skl2onnx is not installed.
+        ModelError: it cannot be exported.
+    """
+    from podium.runtimes.sklearn_onnx import write_graph
 
-
-def _adapt(file: Path, estimator: Any) -> Model:
-    from sklearn.base import is_classifier, is_regressor
-
-    if not hasattr(estimator, "predict") or not (
-        is_classifier(estimator) or is_regressor(estimator)
-    ):
-        raise ModelError(f"{file.name}: {type(estimator).__name__} is no classifier or regressor")
-    if getattr(estimator, "n_features_in_", None) is None:
-        raise ModelError(f"{file.name}: the {type(estimator).__name__} is not fitted")
-    task: Task = "classification" if is_classifier(estimator) else "regression"
-    output, answer = _answer(estimator, task)
-    return SklearnModel(
-        platform="sklearn",
-        inputs=(TensorSpec("X", _FLOAT, (None, int(estimator.n_features_in_))),),
-        outputs=(TensorSpec(output, _FLOAT, (None,)),),
-        task=task,
-        labels=tuple(map(str, getattr(estimator, "classes_", ()))),
-        features=tuple(map(str, getattr(estimator, "feature_names_in_", ()))),
-        output=output,
-        answer=answer,
-    )
+    with needs(source.file, "export to ONNX", "optimize"):
+        write_graph(source.file, load(source), file)
 
 
 @dataclass(kw_only=True)
 class SklearnModel(Model):
-    """A fitted estimator. A forest answers with the votes of its trees."""
+    """A fitted estimator; `table` is what it takes where that is neither a matrix nor texts.
 
+    A forest answers with the votes of its trees.
+    """
+
+    estimator: Any
+    table: Table | None
     output: str
     answer: Callable[[Any], Any]
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return votes (batch, trees, ...), probabilities (batch, classes), label or value."""
-        found = np.asarray(self.answer(inputs["X"]))
+        found = np.asarray(self.answer(self._given(inputs)))
         # A class may be a number such as 1.0; as a label it is a name.
         return {self.output: found.astype(str).astype(np.object_)
                 if self.output == "label" else found}  # fmt: skip
+
+    def _given(self, inputs: Arrays) -> Any:
+        if self.table is not None:
+            return self.table.fill(inputs)
+        given = inputs[self.inputs[0].name]
+        return given.tolist() if self.inputs[0] == _TEXT else given
+
+
+def _tame(source: Source, part: Any) -> None:
+    """Keep a part of an estimator from starting processes; refuse one that reads files."""
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+
+    if hasattr(part, "n_jobs"):
+        own = type(part).__module__.startswith("sklearn.")
+        part.n_jobs = None if own else source.threads
+    if isinstance(part, CountVectorizer | HashingVectorizer) and part.input != "content":
+        raise ModelError(
+            f"{source.file.name}: its {type(part).__name__} takes a text for the name of a file "
+            'to read. Train it with input="content".'
+        )
+
+
+def _best(file: Path, estimator: Any) -> Any:
+    """Return the estimator that a search such as GridSearchCV has found, or the one itself."""
+    from sklearn.model_selection._search import BaseSearchCV
+
+    if not isinstance(estimator, BaseSearchCV):
+        return estimator
+    if not hasattr(estimator, "best_estimator_"):
+        raise ModelError(f"{file.name}: the {type(estimator).__name__} is not fitted")
+    return estimator.best_estimator_
+
+
+def _adapt(file: Path, estimator: Any, notes: tuple[str, ...]) -> SklearnModel:
+    task = _task(file, estimator)
+    _check_booster(file, estimator)
+    text = vectorizer_of(estimator) is not None
+    table = None if text else table_of(estimator)
+    output, answer = _answer(estimator, task)
+    features = () if table else tuple(map(str, getattr(estimator, "feature_names_in_", ())))
+    return SklearnModel(
+        platform="sklearn",
+        inputs=(_TEXT,) if text else table.inputs if table else (_matrix(estimator),),
+        outputs=(TensorSpec(output, _FLOAT, (None,)),),
+        task=task,
+        labels=tuple(map(str, getattr(estimator, "classes_", ()))),
+        features=features,
+        notes=notes,
+        estimator=estimator,
+        table=table,
+        output=output,
+        answer=answer,
+    )
+
+
+def _task(file: Path, estimator: Any) -> Task:
+    """Return what the estimator answers.
+
+    Raises:
+        ModelError: it is no fitted classifier or regressor, or answers several targets at once.
+    """
+    from sklearn.base import is_classifier, is_regressor
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    name = type(estimator).__name__
+    if not hasattr(estimator, "predict") or not (
+        is_classifier(estimator) or is_regressor(estimator)
+    ):
+        raise ModelError(f"{file.name}: {name} is no classifier or regressor")
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as err:
+        raise ModelError(f"{file.name}: the {name} is not fitted") from err
+    if _has_several_targets(estimator):
+        raise ModelError(
+            f"{file.name}: the {name} answers several targets at once; Podium serves one. Train "
+            "a model for each."
+        )
+    return "classification" if is_classifier(estimator) else "regression"
+
+
+def _has_several_targets(estimator: Any) -> bool:
+    from sklearn.pipeline import Pipeline
+
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    coded = getattr(getattr(last, "_label_binarizer", None), "y_type_", "")
+    several = isinstance(getattr(last, "classes_", None), list)
+    return several or getattr(last, "multilabel_", False) or coded.startswith("multilabel")
+
+
+def _check_booster(file: Path, estimator: Any) -> None:
+    """Refuse a pickled XGBoost or LightGBM model whose own file alone tells its categories."""
+    kinds = estimator.get_booster().feature_types if hasattr(estimator, "get_booster") else None
+    if getattr(getattr(estimator, "_Booster", None), "pandas_categorical", None):
+        way = 'model.booster_.save_model("model.txt")'
+    elif "c" in (kinds or ()):
+        way = 'model.save_model("model.json")'
+    else:
+        return
+    raise ModelError(f"{file.name}: its categories are not told apart in a pickle. Save it: {way}")
+
+
+def _matrix(estimator: Any) -> TensorSpec:
+    return TensorSpec("X", _FLOAT, (None, int(estimator.n_features_in_)))
 
 
 def _answer(estimator: Any, task: Task) -> tuple[str, Callable[[Any], Any]]:
@@ -134,6 +239,6 @@ def _split(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
 def _votes(forest: Any, x: Any) -> NDArray[np.float64]:
     """Return each tree's answer, shape (batch, trees, classes) or (batch, trees)."""
     # Trees compare in single precision: converted once, not once a tree.
-    x = np.asarray(x.toarray() if hasattr(x, "toarray") else x, np.float32)
+    x = x.astype(np.float32).tocsr() if hasattr(x, "tocsr") else np.asarray(x, np.float32)
     tell = "predict_proba" if hasattr(forest, "predict_proba") else "predict"
     return np.stack([getattr(tree, tell)(x) for tree in forest.estimators_], axis=1)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -22,7 +22,7 @@ from podium.errors import (
     nearest,
 )
 from podium.options import Options
-from podium.pipeline.decode import Items, JsonReader, check_count, read_images
+from podium.pipeline.decode import Items, JsonReader, check_count, read_images, read_texts
 from podium.signature import Signature
 from podium.spec import RESERVED, Limits
 from podium.web.http import JSON, media_type, read_body
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MULTIPART: Final = "multipart/form-data"
 URLENCODED: Final = "application/x-www-form-urlencoded"
+TEXT: Final = "text/plain"
 
 
 class Received(NamedTuple):
@@ -60,6 +61,8 @@ class BodyReader:
         query = _query(environ)
         kind = media_type(environ)
         if kind in (MULTIPART, URLENCODED):
+            if self.signature.text is not None:
+                _require_utf8(environ, kind)
             form, files = parse_form(environ, self.limits)
             return self.receive_form(form, files, query)
         if kind == JSON:
@@ -68,6 +71,9 @@ class BodyReader:
         if kind.startswith("image/") and self.signature.image is not None:
             body = read_body(environ)
             return self._received(lambda: read_images([body], "image"), query)
+        if kind == TEXT and self.signature.text is not None:
+            body = read_body(environ)
+            return self._received(lambda: self._plain_text(body), query)
         raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
 
     def receive_form(
@@ -79,8 +85,7 @@ class BodyReader:
         """Return what a form asks to be predicted; options may stand among its fields."""
         wishes = {name: form[name] for name in RESERVED if name in form}
         fields = {name: texts for name, texts in form.lists() if name not in RESERVED}
-        read = self._row if self.signature.image is None else self._images
-        return self._received(lambda: read(fields, files), {**query, **wishes})
+        return self._received(lambda: self._items(fields, files), {**query, **wishes})
 
     def _received(self, read: Callable[[], Items], wishes: Mapping[str, str]) -> Received:
         return Received(wishes.get("model"), lambda: self._together(read, wishes))
@@ -99,6 +104,13 @@ class BodyReader:
             raise
         return read(), options
 
+    def _items(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
+        if self.signature.image is not None:
+            return self._images(fields, files)
+        if self.signature.text is not None:
+            return self._texts(fields, files)
+        return self._row(fields, files)
+
     def _row(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
         errors = [FieldError(name, "is a file; expected a value") for name in files]
         errors += [_repeated(name, len(texts)) for name, texts in fields.items() if len(texts) > 1]
@@ -108,9 +120,9 @@ class BodyReader:
 
     def _images(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
         errors = [FieldError(printable(name), "expected a file: -F image=@photo.jpg")
-                  if name == "image" else _unknown(name)
+                  if name == "image" else _unknown(name, "image")
                   for name in fields]  # fmt: skip
-        errors += [_unknown(name) for name in files if name != "image"]
+        errors += [_unknown(name, "image") for name in files if name != "image"]
         bodies = [file.stream.read() for file in files.getlist("image")]
         if not bodies and not errors:
             errors = [FieldError("image", "is missing; expected a file: -F image=@photo.jpg")]
@@ -119,11 +131,34 @@ class BodyReader:
         check_count(len(bodies), self.limits.rows)
         return read_images(bodies, "image" if len(bodies) == 1 else "image[{}]")
 
+    def _texts(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
+        errors = [FieldError(printable(name), "is a file; expected a text: -F 'text=<query.txt'")
+                  if name == "text" else _unknown(name, "text")
+                  for name in files]  # fmt: skip
+        errors += [_unknown(name, "text") for name in fields if name != "text"]
+        # Forms send a line's end as CR LF, whatever was typed.
+        texts = [text.replace("\r\n", "\n") for text in fields.get("text", [])]
+        if not texts and not errors:
+            errors = [FieldError("text", "is missing; expected --data-urlencode 'text=...'")]
+        if errors:
+            raise InvalidInput(errors)
+        check_count(len(texts), self.limits.rows)
+        return read_texts(self.signature, texts, "text" if len(texts) == 1 else "text[{}]")
+
+    def _plain_text(self, body: bytes) -> Items:
+        return read_texts(self.signature, [_decoded(body).removeprefix("\ufeff")], "text")
+
     def _accepted(self) -> str:
         if self.signature.image is not None:
             return (
                 "Send the image as multipart (-F image=@photo.jpg), as a raw body with an image/* "
                 'type, or as JSON (-H "Content-Type: application/json").'
+            )
+        if self.signature.text is not None:
+            return (
+                'Send JSON (-H "Content-Type: application/json"), a form '
+                "(--data-urlencode 'text=...') or the text alone "
+                '(-H "Content-Type: text/plain" --data-binary @query.txt).'
             )
         return 'Send JSON (-H "Content-Type: application/json") or a form (-F name=value).'
 
@@ -155,6 +190,21 @@ def parse_form(
     return form, files
 
 
+def _require_utf8(environ: WSGIEnvironment, kind: str) -> None:
+    """Refuse a form in another encoding, whose letters its parser would replace in silence."""
+    body = read_body(environ)
+    environ["wsgi.input"] = BytesIO(body)
+    _decoded(unquote_to_bytes(body) if kind == URLENCODED else body)
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as err:
+        wrong = f"byte {err.start + 1} is 0x{body[err.start]:02x}, {err.reason}"
+        raise MalformedRequest(f"The body is not UTF-8: {wrong}. Send it as UTF-8.") from err
+
+
 def _query(environ: WSGIEnvironment) -> dict[str, str]:
     text = environ.get("QUERY_STRING", "")
     if not text:
@@ -171,6 +221,6 @@ def _repeated(name: str, count: int) -> FieldError:
     return FieldError(printable(name), f"is given {count} times; expected once")
 
 
-def _unknown(name: str) -> FieldError:
-    hint = nearest(name, ("image", *RESERVED)) or " Expected image."
+def _unknown(name: str, wanted: str) -> FieldError:
+    hint = nearest(name, (wanted, *RESERVED)) or f" Expected {wanted}."
     return FieldError(printable(name), f"is not a field of this form.{hint}")

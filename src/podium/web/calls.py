@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Final
 
 from podium.signature import Signature
 from podium.spec import Feature, Value
+
+_TEXT: Final = "It works well, and I would buy it again."
 
 
 def curl_calls(signature: Signature, address: str) -> list[tuple[str, str]]:
@@ -20,6 +23,8 @@ def curl_calls(signature: Signature, address: str) -> list[tuple[str, str]]:
                 f'curl -H "Content-Type: image/jpeg" --data-binary @query_image.jpg {url}',
             ),
         ]
+    if signature.text is not None:
+        return _text_calls(_TEXT[: signature.text.max_length], url)
     inputs = {feature.name: _example(feature) for feature in signature.features}
     body = json.dumps({"inputs": [inputs]}, ensure_ascii=False)
     fields = " ".join(
@@ -28,6 +33,15 @@ def curl_calls(signature: Signature, address: str) -> list[tuple[str, str]]:
     return [
         ("JSON", f'curl -X POST -H "Content-Type: application/json" -d {shlex.quote(body)} {url}'),
         ("A form", f"curl -X POST {fields} {url}"),
+    ]
+
+
+def _text_calls(text: str, url: str) -> list[tuple[str, str]]:
+    body = shlex.quote(json.dumps({"inputs": [{"text": text}]}))
+    return [
+        ("JSON", f'curl -X POST -H "Content-Type: application/json" -d {body} {url}'),
+        ("A form", f"curl -X POST --data-urlencode {shlex.quote(f'text={text}')} {url}"),
+        ("A file", f'curl -H "Content-Type: text/plain" --data-binary @query.txt {url}'),
     ]
 
 

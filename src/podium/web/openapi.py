@@ -12,8 +12,8 @@ from podium.options import INCLUDES
 from podium.pipeline.decode import body_type
 from podium.prediction import ClassAnswer, ValueAnswer
 from podium.signature import Signature
-from podium.spec import Feature
-from podium.web.body import MULTIPART, URLENCODED
+from podium.spec import Feature, TextInput
+from podium.web.body import MULTIPART, TEXT, URLENCODED
 from podium.web.http import JSON
 from podium.web.problem import PROBLEM, Problem
 
@@ -42,6 +42,8 @@ def openapi(app: App) -> dict[str, Any]:
         body["image/*"] = {"schema": {}}
     else:
         body[URLENCODED] = body[MULTIPART]
+    if signature.text is not None:
+        body[TEXT] = {"schema": _text_schema(signature.text)}
     problem = {"content": {PROBLEM: {"schema": schemas[2]}}}
     operation = {
         "operationId": "predict",
@@ -87,11 +89,21 @@ def _parameters(app: App) -> list[dict[str, Any]]:
 
 def _form_schema(signature: Signature) -> dict[str, Any]:
     if signature.image is not None:
-        files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
-        return {"type": "object", "properties": {"image": files}, "required": ["image"]}
+        return _repeated_field("image", {"type": "string", "format": "binary"})
+    if signature.text is not None:
+        return _repeated_field("text", _text_schema(signature.text))
     required = [feature.name for feature in signature.features if not feature.optional]
     fields = {feature.name: _field_schema(feature) for feature in signature.features}
     return {"type": "object", "properties": fields, "required": required}
+
+
+def _repeated_field(name: str, one: dict[str, Any]) -> dict[str, Any]:
+    many = {"type": "array", "items": one, "minItems": 1}
+    return {"type": "object", "properties": {name: many}, "required": [name]}
+
+
+def _text_schema(text: TextInput) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": text.max_length}
 
 
 def _field_schema(feature: Feature) -> dict[str, Any]:

@@ -26,11 +26,13 @@ class FieldView(NamedTuple):
 
 
 class FormView(NamedTuple):
-    """The form: its fields, the chosen model, and what is wrong with its image."""
+    """The form: its fields or text, the chosen model, and what is wrong with image or text."""
 
     fields: tuple[FieldView, ...]
+    text: str
     model: str
     image_error: str
+    text_error: str
 
 
 class BarView(NamedTuple):
@@ -72,7 +74,13 @@ def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] 
         for feature in app.signature.features
     )
     model = values.get("model", "")
-    return FormView(fields, model if model in app.names else app.names[0], wrong.get("image", ""))
+    return FormView(
+        fields,
+        values.get("text") or _example_text(app, values.get("example", "")),
+        model if model in app.names else app.names[0],
+        wrong.get("image", ""),
+        wrong.get("text", ""),
+    )
 
 
 def answer_view(app: App, answer: Answer) -> AnswerView:
@@ -115,6 +123,12 @@ def likelihood(probability: float) -> str:
     scale = ((0.99, "virtually certain"), (0.9, "very likely"), (0.66, "likely"),
              (0.5, "more likely than not"))  # fmt: skip
     return next((words for least, words in scale if probability >= least), "uncertain")
+
+
+def _example_text(app: App, number: str) -> str:
+    """Return the text of an example that is too long for an address, by its number."""
+    texts = {str(index): example.text for index, example in enumerate(app.spec.examples)}
+    return texts.get(number) or ""
 
 
 def _class_view(prediction: ClassPrediction) -> AnswerView:

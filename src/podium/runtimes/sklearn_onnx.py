@@ -1,0 +1,128 @@
+"""A scikit-learn estimator as an ONNX graph, by skl2onnx."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from podium.errors import ModelError
+from podium.runtimes.audit import reachable
+from podium.runtimes.columns import Column, is_missing, is_text
+from podium.runtimes.sklearn import SklearnModel
+
+
+def write_graph(source: Path, model: SklearnModel, file: Path) -> None:
+    """Write a graph with the model's inputs, one a column where it has a table.
+
+    It computes in double precision where ONNX Runtime can, else in single precision. A missing
+    text is "" in it. A number that is a category comes as text and is made a number there.
+
+    Raises:
+        ModelError: saying what cannot be said in ONNX.
+    """
+    import skl2onnx
+    from onnxruntime import InferenceSession, SessionOptions
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    _check(source, model)
+    estimator = _with_empty_texts(model.estimator)
+    last = estimator[-1] if hasattr(estimator, "steps") else estimator
+    options = {id(last): {"zipmap": False}} if model.output == "probabilities" else None
+    quiet = SessionOptions()
+    quiet.log_severity_level = 4
+    reason = ""
+    for number in (DoubleTensorType, FloatTensorType):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                graph = skl2onnx.convert_sklearn(
+                    estimator, initial_types=_types(model, number), options=options
+                )
+            _finish(graph.graph, model)
+            InferenceSession(graph.SerializeToString(), quiet, ["CPUExecutionProvider"])
+        except Exception as err:  # skl2onnx and ONNX Runtime raise whatever they meet
+            reason = str(err).strip().partition("\n")[0]
+            continue
+        file.write_bytes(graph.SerializeToString())
+        return
+    name = type(last).__name__
+    raise ModelError(f"{source.name}: the {name} cannot be exported to ONNX: {reason}")
+
+
+def _check(source: Path, model: SklearnModel) -> None:
+    if model.output == "votes":
+        raise ModelError(
+            f"{source.name}: an ONNX graph tells the mean of a forest alone; the votes of its "
+            "trees, and with them how sure it is, would be lost"
+        )
+    if model.inputs[0].name == "text":
+        raise ModelError(
+            f"{source.name}: ONNX parts texts into words by other rules than scikit-learn; the "
+            "answers would differ"
+        )
+    if model.table is not None and not model.table.named:
+        raise ModelError(
+            f"{source.name}: its columns have no names, and texts and numbers cannot share a "
+            "matrix in ONNX. Train it on a DataFrame."
+        )
+
+
+def _types(model: SklearnModel, number: Any) -> list[tuple[str, Any]]:
+    """Return the types that skl2onnx wants: all columns, also those that are dropped."""
+    if model.table is None:
+        return [("X", number([None, *model.inputs[0].shape[1:]]))]
+    return [(column.name, _type(column, number)) for column in model.table.columns]
+
+
+def _type(column: Column, number: Any) -> Any:
+    from skl2onnx.common.data_types import BooleanTensorType, Int64TensorType, StringTensorType
+
+    if column.spec.dtype == np.bool_:
+        return BooleanTensorType([None, 1])
+    if column.numeric and all(float(one).is_integer() for one in column.known):
+        return Int64TensorType([None, 1])
+    text = column.spec.dtype == np.object_ and not column.numeric
+    return StringTensorType([None, 1]) if text else number([None, 1])
+
+
+def _with_empty_texts(estimator: Any) -> Any:
+    """Return a copy in which a missing text is "", as Podium gives it."""
+    changed = copy.deepcopy(estimator)
+    for part in reachable(changed):
+        if hasattr(part, "categories_"):
+            part.categories_ = [_emptied(known) for known in part.categories_]
+        if hasattr(part, "missing_values") and is_text(getattr(part, "statistics_", ())):
+            part.missing_values = "" if is_missing(part.missing_values) else part.missing_values
+    return changed
+
+
+def _emptied(known: Any) -> Any:
+    if not is_text(known):
+        return known
+    return np.array(["" if is_missing(one) else one for one in known], np.object_)
+
+
+def _finish(graph: Any, model: SklearnModel) -> None:
+    """Take columns that nothing reads out of a graph, and scores that are no probabilities."""
+    from onnx import TensorProto, helper
+
+    if model.output == "label":
+        del graph.output[1:]
+    read = {name for node in graph.node for name in node.input}
+    unread = [one for one in graph.input if one.name not in read]
+    for one in unread:
+        graph.input.remove(one)
+    texts = {spec.name for spec in model.inputs if spec.dtype == np.object_}
+    for one in graph.input:
+        tensor = one.type.tensor_type
+        if one.name in texts and tensor.elem_type != TensorProto.STRING:
+            inner = f"{one.name} as a number"
+            for node in graph.node:
+                node.input[:] = [inner if name == one.name else name for name in node.input]
+            cast = helper.make_node("Cast", [one.name], [inner], to=tensor.elem_type)
+            graph.node.insert(0, cast)
+            tensor.elem_type = TensorProto.STRING
