@@ -89,7 +89,7 @@ def test_own_model_with_what_it_reads(place: Path) -> None:
 
 def test_module_and_name_in_one_argument(place: Path) -> None:
     """net.py:predict is the module and what in it answers."""
-    origin = Origin.parse("broken.py:predict", None, None, None)
+    origin = Origin.parse("broken.py:predict")
     assert origin == Origin("broken.py", "broken:predict")
     assert list(origin.mistakes()) == []
     assert bring(origin, place / "app") == ModelSpec(name="broken", python="broken:predict")

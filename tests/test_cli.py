@@ -220,11 +220,12 @@ def test_init_hands_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     done = podium(
         "init", "n.onnx", "--output", "o", "--title", "T", "--name", "n", "--task",
         "classification", "--labels", "a,b", "--target", "t", "--features", "x,y", "--data",
-        "d.csv", "--offer-data", "--factory", "net:build", "--trust", "--no-check",
+        "d.csv", "--offer-data", "--factory", "net:build", "--runtime", "onnx", "--trust",
+        "--no-check",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     hints = Hints("T", "classification", "t", None, ("a", "b"), ("x", "y"))
-    origin = Origin("n.onnx", None, "net:build", "n")
+    origin = Origin("n.onnx", None, "net:build", "onnx", "n")
     assert made == [(Order(origin, hints, Path("d.csv"), True, True), Path("o"))]
     podium("init", "--python", "net:f", "--size", "8x9", "--unit", "g", "--no-check")
     assert made[1] == (Order(Origin(None, "net:f"), Hints(unit="g", size=(8, 9))), Path("net"))

@@ -292,7 +292,7 @@ def test_folder_is_called_after_the_model(
     (tmp_path / "hf").mkdir()
     for name in ("m.onnx", "net.py"):
         (tmp_path / name).touch()
-    assert Order(Origin.parse(model, None, None, None)).folder == Path(folder)
+    assert Order(Origin.parse(model)).folder == Path(folder)
 
 
 def test_folder_without_space_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -242,11 +242,27 @@ def test_text_with_choices_is_a_category() -> None:
     )
 
 
-def test_texts_among_other_inputs_need_data() -> None:
-    """A column of texts that does not tell its choices is a mistake without data."""
+def test_columns_of_texts_need_data() -> None:
+    """Columns that may be texts, of which the file does not tell which, need data."""
     model = told(TensorSpec("a", DOUBLE, (None,)), TensorSpec("b", OBJECT, (None,)))
-    message = "'b' takes texts, and the file does not say which; a labelled CSV file tells them"
-    assert mistakes(model) == [FieldError("--data", message)]
+    message = (
+        "is needed: {} may be texts, and the file does not say which; a labelled CSV file does"
+    )
+    assert mistakes(model) == [FieldError("--data", message.format("b"))]
+    table = told(TensorSpec("X", OBJECT, (None, 2)))
+    assert mistakes(table) == [FieldError("--data", message.format("x0, x1"))]
+
+
+def test_labels_fit_any_output() -> None:
+    """Of several outputs, the one that has a score for each label counts."""
+    outputs = (TensorSpec("hidden", DOUBLE, (None, 8)), TensorSpec("scores", DOUBLE, (None, 3)))
+    model = matrix(2, labels=(), outputs=outputs)
+    assert inspect_model("M", model, Hints(labels=("a", "b", "c"))).labels == ("a", "b", "c")
+    assert mistakes(model, Hints(labels=("a", "b"))) == [
+        FieldError("--labels", "the model has 8 classes; found 2")
+    ]
+    likely = (*outputs, TensorSpec("probabilities", DOUBLE, (None, 4)))
+    assert len(inspect_model("M", matrix(2, labels=(), outputs=likely), Hints()).labels) == 4
 
 
 def test_shape_that_is_no_input() -> None:

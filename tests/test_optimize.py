@@ -21,13 +21,18 @@ from podium.optimize import Outcome, Pair, Wishes, optimize_application, render_
 from podium.options import Options
 from podium.parity import Parity
 from podium.runtimes import Arrays, Model, Source
+from tests.conformance import keras_cases, sklearn_cases, sklearn_table_cases, torch_cases
 from tests.conformance.cases import LABELS, as_array, build, numbers, rows_of
 from tests.conformance.graphs import DOUBLE, linear
 from tests.conformance.onnx_cases import CASES as ONNX
 from tests.conformance.sklearn_cases import forest, training_set
 from tests.test_cli import podium
 
-pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
+    # Keras warns of itself when a test saves a model.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy"),
+]
 
 CASES = {case.name: case for case in ONNX}
 TOML = """# Leaves
@@ -401,6 +406,32 @@ def test_the_models_take_turns(
     monkeypatch.setattr(optimize, "RUNS", 7)
     assert optimize._medians(old, new, rows_of((1.0, 2.0, 3.0))) == (2000, 1000)
     assert asked == [old.pipeline.model, new.pipeline.model] * runs
+
+
+FRAMEWORKS = (
+    *torch_cases.CASES, *keras_cases.CASES, *sklearn_cases.CASES, *sklearn_table_cases.CASES,
+)  # fmt: skip
+REAL = {
+    "torch-columns", "torch-weights-picture", "keras-softmax", "keras-image",
+    "sklearn-pipeline-one-hot", "sklearn-labels-only", "sklearn-named-features",
+    "sklearn-whole-number-classes", "sklearn-linear", "sklearn-table",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(REAL))
+def test_models_of_each_framework(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The graph that takes a real model's place gives the framework's own answers."""
+    monkeypatch.setattr(optimize, "BUDGET_S", 0.0)
+    built = build({case.name: case for case in FRAMEWORKS}[name], tmp_path)
+    outcome = optimized(tmp_path, even_if_slower=True)
+    assert outcome.parity.greatest < optimize.TOLERANCE
+    app = App(tmp_path)
+    assert app.served().platform == "onnx"
+    inputs = built.case.inputs(50)
+    answers = replace(built, app=app).scores(inputs)
+    np.testing.assert_allclose(answers, built.oracle(inputs), 0, 1e-5)
 
 
 OUTCOME = Outcome(

@@ -33,17 +33,16 @@ class Origin:
     model: str | None = None
     python: str | None = None
     factory: str | None = None
+    runtime: str | None = None
     name: str | None = None
 
     @classmethod
-    def parse(
-        cls, model: str | None, python: str | None, factory: str | None, name: str | None
-    ) -> Origin:
+    def parse(cls, model: str | None, **others: str | None) -> Origin:
         """Return an origin; "net.py:predict" stands for the module net and `python`."""
-        if model and not python and re.search(r"\.py:\w+$", model):
-            path, _, attribute = model.rpartition(":")
-            return cls(path, f"{Path(path).stem}:{attribute}", factory, name)
-        return cls(model, python, factory, name)
+        if model and not others.get("python") and re.search(r"\.py:\w+$", model):
+            model, _, attribute = model.rpartition(":")
+            others["python"] = f"{Path(model).stem}:{attribute}"
+        return cls(model, **others)
 
     @property
     def path(self) -> Path | None:
@@ -69,8 +68,10 @@ class Origin:
 
     def spec(self, file: str) -> ModelSpec:
         """Return the model's table in podium.toml, with the file for which it is."""
-        return ModelSpec(name=self.name or _name(self.stem), file=None if self.python else file,
-                         python=self.python, factory=self.factory)  # fmt: skip
+        return ModelSpec(
+            name=self.name or _name(self.stem), file=None if self.python else file,
+            python=self.python, factory=self.factory, runtime=self.runtime,
+        )  # fmt: skip
 
     def mistakes(self) -> Iterator[FieldError]:
         """Yield what is wrong with it."""
@@ -85,6 +86,8 @@ class Origin:
         table = msgspec.structs.asdict(self.spec(MODELS))
         _, wrong = read(ModelSpec, {key: value for key, value in table.items() if value})
         yield from (FieldError(f"--{one.key}", one.message) for one in wrong)
+        if self.runtime and (self.python or self.runtime not in RUNTIMES):
+            yield FieldError("--runtime", f"expected one of {', '.join(RUNTIMES)}, of a file")
         for option in ("python", "factory"):
             code = getattr(self, option)
             if code and option not in {one.key for one in wrong} and self.root(code) is None:
@@ -119,13 +122,13 @@ def bring(origin: Origin, folder: Path) -> ModelSpec:
     if path and origin.python:
         _copy_beside(path, folder)
     elif path:
-        _copy_model(path, folder / MODELS)
+        _copy_model(path, origin.runtime, folder / MODELS)
     return origin.spec(f"{MODELS}/{path.name}" if path else "")
 
 
-def _copy_model(path: Path, folder: Path) -> None:
+def _copy_model(path: Path, runtime: str | None, folder: Path) -> None:
     """Copy all files of a model, and no other."""
-    files = model_files(path)
+    files = model_files(path, runtime)
     check_inside(Source.alone(path), files)
     for file in files:
         _copy(file, folder / file.relative_to(path.parent))

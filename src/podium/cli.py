@@ -141,6 +141,8 @@ def init_options(command: Callable[..., None]) -> Callable[..., None]:
                      "weights go into."),
         click.option("--python", metavar="MODULE:NAME", help="Your own model, a function or a "
                      "class; MODEL is then what it reads."),
+        click.option("--runtime", metavar="NAME", help="What reads the model; guessed from its "
+                     "form."),
         click.option("--trust", is_flag=True, help="The model is a program, and you vouch for "
                      "this very file."),
         click.option("--check/--no-check", default=True, help="End with `podium check`."),

@@ -40,6 +40,8 @@ def features_of(
     _check_names(names, "MODEL" if _own_names(model) or not data else "--data", findings)
     if data:
         _check_columns(names, data, findings)
+    else:
+        _check_told(model, names, findings)
     specs = {spec.name: spec for spec in model.inputs}
     return tuple(
         _feature(name, matrix or specs[name], data.column(name) if data else None,
@@ -52,7 +54,8 @@ def _check_shape(spec: TensorSpec) -> None:
     if len(spec.shape) > 2 or spec.shape[1:] not in ((), (1,), (None,)):
         raise ModelError(
             f"The input {spec.name!r} of shape {list(spec.shape)} is neither a feature nor an "
-            "image. Write podium.toml by hand, with a [pipeline] preprocess."
+            "image. Write podium.toml by hand: a [pipeline] preprocess makes it, or noise names "
+            "the input that takes noise."
         )
 
 
@@ -110,6 +113,15 @@ def _check_names(names: Sequence[str], option: str, findings: Findings) -> None:
         findings.mistake(option, f"it names the column {name!r} twice; columns must differ")
 
 
+def _check_told(model: Model, names: Sequence[str], findings: Findings) -> None:
+    """Add a mistake for columns of texts whose values nobody tells."""
+    texts = {spec.name for spec in model.inputs if spec.dtype == np.object_ and not spec.choices}
+    untold = [name for name in names if name in texts or (matrix_of(model) and texts)]
+    if untold:
+        findings.mistake("--data", f"is needed: {', '.join(untold)} may be texts, and the file "
+                         "does not say which; a labelled CSV file does")  # fmt: skip
+
+
 def _check_columns(names: Sequence[str], data: LabelledTable, findings: Findings) -> None:
     known = [column.name for column in data.columns]
     for name in names:
@@ -133,9 +145,6 @@ def _feature(
         told = {"kind": "category", "choices": spec.choices}
     elif column is not None:
         told = _told_by(column, spec, key, findings)
-    elif spec.dtype == np.object_:
-        findings.mistake("--data", f"{name!r} takes texts, and the file does not say which; a "
-                         "labelled CSV file tells them")  # fmt: skip
     else:
         told = {"kind": _KINDS.get(spec.dtype.kind, "number")}
     optional = spec.optional or (column is not None and column.missing > 0)

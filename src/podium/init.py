@@ -73,7 +73,7 @@ class Order:
         texts = dict(options)
         text, trust, offer = (texts.pop(key, False) for key in ("text", "trust", "offer_data"))
         data = texts.pop("data", None)
-        code = {key: texts.pop(key, None) for key in ("python", "factory", "name")}
+        code = {key: texts.pop(key, None) for key in ("python", "factory", "runtime", "name")}
         origin = Origin.parse(model, **code)
         wrong, hints = [*origin.mistakes()], Hints()
         try:

@@ -237,19 +237,24 @@ def _write(app: App, text: str) -> None:
 def render_outcome(outcome: Outcome) -> None:
     """Print what was gained, what was changed, and the way back."""
     from rich.console import Console
+    from rich.filesize import decimal
     from rich.markup import escape
     from rich.table import Table
 
     console = Console()
     title = f"{outcome.model}, one thread"
     table = Table("", escape(outcome.platform), "onnx", "Ratio", title=escape(title))
-    rows = {"One answer": (outcome.one, "ms"), f"Batch of {BATCH}": (outcome.batch, "ms"),
-            "File": (Pair(*(size / 1e6 for size in outcome.size)), "MB")}  # fmt: skip
-    for name, (pair, unit) in rows.items():
-        table.add_row(name, *(f"{value:.3g} {unit}" for value in pair), f"{pair.ratio:.1f}")
+    for name, pair in {"One answer": outcome.one, f"Batch of {BATCH}": outcome.batch}.items():
+        table.add_row(name, *map(_milliseconds, pair), f"{pair.ratio:.1f}")
+    sizes = (decimal(int(size)) for size in outcome.size)
+    table.add_row("File", *sizes, f"{outcome.size.ratio:.1f}")
     console.print(table)
     for line in _sentences(outcome):
         console.print(escape(line), soft_wrap=True, highlight=False)
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
 def _sentences(outcome: Outcome) -> Iterator[str]:

@@ -13,7 +13,7 @@ from PIL.Image import Image
 from podium.app import App, Served
 from podium.cells import Cell
 from podium.check import example_items
-from podium.errors import ModelError, PodiumError
+from podium.errors import ModelError
 from podium.pipeline.probe import IMAGES, probe_items
 from podium.signature import Row, Signature
 from podium.spec import Feature
@@ -122,7 +122,7 @@ def _ask(served: Served, items: list[Any]) -> Iterator[_Said]:
     try:
         outputs = pipeline.engine.infer(pipeline.model, pipeline.encode(items))
         scores = pipeline.postprocess(outputs)
-    except PodiumError as err:
+    except Exception as err:  # also what a postprocess of the maker raises
         if len(items) == 1:
             yield _Said(f"gives no answer ({err})", np.empty(0), ())
             return

@@ -34,7 +34,7 @@ def find_task(
             findings.mistake("--target", f"{data.target.name!r} of {data.file.name} holds texts; "
                              "the model predicts a number")  # fmt: skip
         return Predicted(kind)
-    labels = _labels(model, hints, data, _classes(outputs), findings)
+    labels = _labels(model, hints, data, _counts(model, outputs), findings)
     if data and labels:
         _check_answers(data, labels, model, findings)
     return Predicted(kind, labels)
@@ -72,7 +72,7 @@ def _kind(
         findings.mistake(told[0], f"belongs to a {told[1]}; the model is a {model.task}")
     if told or model.task:
         return model.task or told[1]  # type: ignore[index]
-    several = (_classes(outputs) or 0) > 1
+    several = any(width > 1 for width in _widths(outputs))
     if several or model.labels or any(spec.dtype.kind in "iuO" for spec in outputs):
         return "classification"
     if data:
@@ -92,42 +92,51 @@ def _told(hints: Hints) -> tuple[str, Task] | None:
     return ("--unit", "regression") if hints.unit else None
 
 
-def _classes(outputs: Sequence[TensorSpec]) -> int | None:
-    """Return the width of the scores; None when it is not known."""
-    widths = [spec.shape[-1] for spec in outputs if spec.dtype.kind == "f" and len(spec.shape) == 2]
-    return widths[0] if widths else None
+def _widths(outputs: Sequence[TensorSpec]) -> list[int]:
+    """Return the known widths of what may be scores, the likeliest first."""
+    likely = sorted(outputs, key=lambda spec: "prob" not in spec.name.lower())
+    shapes = [spec.shape for spec in likely if spec.dtype.kind == "f" and len(spec.shape) == 2]
+    return [shape[1] for shape in shapes if shape[1]]
+
+
+def _counts(model: Model, outputs: Sequence[TensorSpec]) -> list[int]:
+    """Return how many classes the model may have; one score is of two classes."""
+    return [len(model.labels)] if model.labels else [max(2, one) for one in _widths(outputs)]
 
 
 def _labels(
-    model: Model, hints: Hints, data: LabelledTable | None, scores: int | None, findings: Findings
+    model: Model,
+    hints: Hints,
+    data: LabelledTable | None,
+    counts: Sequence[int],
+    findings: Findings,
 ) -> tuple[str, ...]:
     """Return the labels in the model's order."""
-    count = len(model.labels) or (scores and max(2, scores))
     if hints.labels:
-        if count not in (None, len(hints.labels)):
-            message = f"the model has {count} classes; found {len(hints.labels)}"
+        if counts and len(hints.labels) not in counts:
+            message = f"the model has {counts[0]} classes; found {len(hints.labels)}"
             findings.mistake("--labels", message)
         return hints.labels
     if model.labels and not _are_numbers(model.labels):
         return model.labels
     values = data.target.values if data else ()
-    if values and count in (None, len(values)):
+    if values and len(values) in (counts or [len(values)]):
         if values != model.labels:
             findings.why["task.labels"] = "in order, as scikit-learn counts them; check it"
         return values
     if model.labels:
         return model.labels
-    if values or not count:
-        findings.mistake("--labels", _unknown_labels(data, count))
+    if values or not counts:
+        findings.mistake("--labels", _unknown_labels(data, counts))
         return ()
     findings.why["task.labels"] = "the file names no classes"
     findings.notes.append(NO_LABELS)
-    return tuple(f"class {index}" for index in range(count))
+    return tuple(f"class {index}" for index in range(counts[0]))
 
 
-def _unknown_labels(data: LabelledTable | None, count: int | None) -> str:
-    classes = f"has {count} classes" if count else "does not say how many classes it has"
-    found = f", and {data.target.name} {len(data.target.values)} values" if data and count else ""
+def _unknown_labels(data: LabelledTable | None, counts: Sequence[int]) -> str:
+    classes = f"has {counts[0]} classes" if counts else "does not say how many classes it has"
+    found = f", and {data.target.name} {len(data.target.values)} values" if data and counts else ""
     return f"the model {classes}{found}; name the classes, in the model's order"
 
 

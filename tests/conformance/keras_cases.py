@@ -54,7 +54,7 @@ class Own(keras.Model):
 
 def own():
     model = Own()
-    model.build((None, 3))
+    model(keras.ops.zeros((1, 3)))
     return model
 
 def nothing():
@@ -71,7 +71,7 @@ def dense(
     rows, columns = weights.shape
     model = keras.Sequential(
         [
-            keras.Input((rows,), batch_size=batch),
+            keras.Input((rows,), batch_size=batch, name="x"),
             keras.layers.Dense(columns, activation=activation),
         ]
     )

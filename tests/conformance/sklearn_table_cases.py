@@ -110,7 +110,7 @@ def _with_categories(data: pd.DataFrame) -> pd.DataFrame:
 
 def _objects(data: pd.DataFrame) -> NDArray[Any]:
     """Return a matrix without names, of texts, numbers and booleans."""
-    return data[["width", "count", "flag", "colour"]].to_numpy(np.object_)
+    return np.asarray(data[["width", "count", "flag", "colour"]], np.object_)
 
 
 def on_texts(estimator: Any) -> Callable[[Path], Oracle]:

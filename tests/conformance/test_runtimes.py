@@ -17,6 +17,8 @@ from podium.options import Options
 from podium.prediction import ClassPrediction, ValuePrediction
 from tests.conformance import (
     keras_cases,
+    lightgbm_cases,
+    mlflow_cases,
     onnx_cases,
     python_cases,
     sklearn_cases,
@@ -25,6 +27,7 @@ from tests.conformance import (
     tflite_cases,
     torch_cases,
     transformers_cases,
+    xgboost_cases,
 )
 from tests.conformance.cases import Built, Case, build, reversed_labels, rows_of
 
@@ -38,6 +41,9 @@ CASES = (
     *tensorflow_cases.CASES,
     *tflite_cases.CASES,
     *torch_cases.CASES,
+    *xgboost_cases.CASES,
+    *lightgbm_cases.CASES,
+    *mlflow_cases.CASES,
 )
 FIRST = tuple(
     {Path(case.file).suffix: case for case in reversed(CASES) if Path(case.file).suffix}.values()

@@ -59,7 +59,8 @@ class Column:
     def tolerate(self, marker: Any, able: bool) -> None:
         """Take in whether a step can do with a missing value, and as what it knows one."""
         if able and not self.tolerant:
-            self.marker = np.nan if is_missing(marker) and marker is not None else marker
+            # Another NaN is not the one that `values` looks for.
+            self.marker = np.nan if isinstance(marker, float) and np.isnan(marker) else marker
         self.tolerant.append(able)
 
     def values(self, given: NDArray[Any]) -> NDArray[Any]:

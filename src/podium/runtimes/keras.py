@@ -16,7 +16,7 @@ from typing import Any, Final
 from podium.errors import INSTALL, MissingExtra, ModelError
 from podium.runtimes import hdf5, keras_audit
 from podium.runtimes.base import Arrays, Source, needs
-from podium.runtimes.keras_model import KerasModel, adapt
+from podium.runtimes.keras_model import KerasModel, adapt, unknown_operators
 from podium.runtimes.quiet import quiet
 from podium.runtimes.tensorflow import start, told
 from podium.runtimes.trust import require_trust
@@ -56,6 +56,11 @@ def export_onnx(source: Source, example: Arrays, file: Path) -> None:
         ModelError: it holds an operator that ONNX lacks.
     """
     load(source).export(example, file)
+    missing = unknown_operators(file)
+    if missing:
+        file.unlink()
+        told_of = ", ".join(missing)
+        raise ModelError(f"{source.file.name} cannot be exported: ONNX has no {told_of}")
 
 
 @dataclass(frozen=True)

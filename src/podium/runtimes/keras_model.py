@@ -47,7 +47,6 @@ class KerasModel(Model):
             warnings.simplefilter("ignore")
             signature = [_packed(keras, self.built, specs)]
             self.built.export(str(file), format="onnx", verbose=False, input_signature=signature)
-        _check_operators(file)
 
 
 def adapt(source: Source, built: Any, loss: object, notes: tuple[str, ...]) -> KerasModel:
@@ -143,14 +142,10 @@ def _dtype(spec: TensorSpec) -> str:
     return "string" if spec.dtype == np.object_ else str(spec.dtype)
 
 
-def _check_operators(file: Path) -> None:
-    """Refuse a graph with operators of which the exporter found no counterpart."""
+def unknown_operators(file: Path) -> list[str]:
+    """Return the operators of an ONNX graph for which the exporter found no counterpart."""
     import onnx
     from onnx.defs import get_all_schemas
 
-    known = {schema.name for schema in get_all_schemas()}
     nodes = onnx.load(file, load_external_data=False).graph.node
-    missing = sorted({node.op_type for node in nodes} - known)
-    if missing:
-        file.unlink()
-        raise ModelError(f"ONNX has no counterpart of {', '.join(missing)}")
+    return sorted({node.op_type for node in nodes} - {schema.name for schema in get_all_schemas()})

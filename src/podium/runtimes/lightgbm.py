@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _RANKING: Final = ("lambdarank", "rank_xendcg")
 _CLASSES: Final = ("binary", "multiclass", "multiclassova")
+_MANY: Final = 1000
+"""From how many rows on more threads than one are worth their waiting for each other."""
 _RAW: Final = (
     "was trained with an objective of the maker's own, which the file does not hold: its answers "
     "are the trees' sums as they are. A [pipeline] postprocess can turn them."
@@ -117,7 +119,7 @@ def _meaning(objective: str) -> tuple[str, Task | None]:
 
 def _answer(objective: str, booster: Booster, threads: int) -> Callable[[Matrix], NDArray[Any]]:
     def run(x: Matrix) -> NDArray[Any]:
-        return np.asarray(booster.predict(x, num_threads=threads))
+        return np.asarray(booster.predict(x, num_threads=threads if len(x) >= _MANY else 1))
 
     if objective == "binary":
         return lambda x: two_classes(run(x))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from podium.errors import ModelError
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec, needs
+from podium.runtimes.batches import Outputs, in_batches
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, NodeArg
@@ -105,30 +106,13 @@ class OnnxModel(Model):
             model._try_zeros()
         return model
 
-    def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+    def predict(self, inputs: Arrays) -> Outputs:
         """Run the graph; a graph of fixed batch size is run as often as the batch needs."""
         feed = {spec.name: np.asarray(inputs[spec.name], spec.dtype) for spec in self.inputs}
-        if self.batch_size is None:
-            return self._run(feed)
-        rows = len(next(iter(feed.values())))
-        parts = [
-            self._run_padded({name: array[start : start + self.batch_size]
-                              for name, array in feed.items()})
-            for start in range(0, rows, self.batch_size)
-        ]  # fmt: skip
-        return {spec.name: np.concatenate([part[spec.name] for part in parts])
-                for spec in self.outputs}  # fmt: skip
+        return in_batches(self._run, feed, self.batch_size)
 
-    def _run_padded(self, feed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        rows = len(next(iter(feed.values())))
-        padding = (self.batch_size or rows) - rows
-        if padding:
-            feed = {name: np.concatenate([array, np.repeat(array[-1:], padding, axis=0)])
-                    for name, array in feed.items()}  # fmt: skip
-        return {name: array[:rows] for name, array in self._run(feed).items()}
-
-    def _run(self, feed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        results = self.session.run(None, feed)
+    def _run(self, feed: Arrays) -> Outputs:
+        results = self.session.run(None, dict(feed))
         return {
             spec.name: self._matrix(result) if isinstance(result, list) else result
             for spec, result in zip(self.outputs, results, strict=True)

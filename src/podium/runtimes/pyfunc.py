@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,20 +32,17 @@ def load_program(source: Source, told: MLmodel) -> Model:
         MissingExtra: MLflow is not installed.
         ModelError: it cannot be loaded.
     """
-    # MLflow would count its uses over the network.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    with needs(source.file, "MLflow model", "mlflow"):
+    with _quiet(), needs(source.file, "MLflow model", "mlflow"):
         import mlflow.pyfunc
-        import pandas  # noqa: F401
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
     notes = tuple(_notes(told))
     try:
-        program = mlflow.pyfunc.load_model(str(source.file.resolve()), suppress_warnings=True)
+        with _quiet():
+            program = mlflow.pyfunc.load_model(str(source.file.resolve()), suppress_warnings=True)
     except Exception as err:  # whatever the maker's program raises
-        reason = f"{type(err).__name__}: {str(err).strip().partition(chr(10))[0]}"
+        why = f"{type(err).__name__}: {str(err).strip().partition(chr(10))[0]}"
         raise ModelError(
-            f"{source.file.name}: MLflow cannot load it: {reason}. Install what it was logged "
-            f"with: pip install -r {source.file / 'requirements.txt'}. {' '.join(notes)}".rstrip()
+            f"{source.file.name}: MLflow cannot load it: {why}. Install what it was logged with: "
+            f"pip install -r {source.file / 'requirements.txt'}. {' '.join(notes)}".rstrip()
         ) from err
     inputs = told.inputs
     if not inputs:
@@ -57,6 +56,16 @@ def load_program(source: Source, told: MLmodel) -> Model:
         program=program,
         columns=told.columns,
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MLflow's advice off the terminal, and its count of uses off the network."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    with warnings.catch_warnings(record=True):  # it sets filters of its own
+        warnings.simplefilter("ignore")
+        yield
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
 
 
 @dataclass(kw_only=True)

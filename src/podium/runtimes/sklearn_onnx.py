@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from podium.errors import ModelError
 from podium.runtimes.audit import reachable
 from podium.runtimes.columns import Column, is_missing, is_text
 from podium.runtimes.sklearn import SklearnModel
+
+_CASTS: Final = {np.dtype(np.object_): 8, np.dtype(np.bool_): 9}
+"""Texts and booleans, as TensorProto in onnx.proto numbers them."""
 
 
 def write_graph(source: Path, model: SklearnModel, file: Path) -> None:
@@ -29,7 +32,7 @@ def write_graph(source: Path, model: SklearnModel, file: Path) -> None:
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
     _check(source, model)
-    estimator = _with_empty_texts(model.estimator)
+    estimator = _simplified(model.estimator)
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
     options = {id(last): {"zipmap": False}} if model.output == "probabilities" else None
     quiet = SessionOptions()
@@ -70,6 +73,13 @@ def _check(source: Path, model: SklearnModel) -> None:
             "matrix in ONNX. Train it on a DataFrame."
         )
 
+    trees = (part.tree_ for part in reachable(model.estimator) if hasattr(part, "tree_"))
+    if not all(np.isfinite(tree.threshold).all() for tree in trees):  # skl2onnx would never end
+        raise ModelError(
+            f"{source.name}: its trees tell missing values from all others, which skl2onnx cannot "
+            "write"
+        )
+
 
 def _types(model: SklearnModel, number: Any) -> list[tuple[str, Any]]:
     """Return the types that skl2onnx wants: all columns, also those that are dropped."""
@@ -79,50 +89,56 @@ def _types(model: SklearnModel, number: Any) -> list[tuple[str, Any]]:
 
 
 def _type(column: Column, number: Any) -> Any:
-    from skl2onnx.common.data_types import BooleanTensorType, Int64TensorType, StringTensorType
+    from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 
-    if column.spec.dtype == np.bool_:
-        return BooleanTensorType([None, 1])
-    if column.numeric and all(float(one).is_integer() for one in column.known):
+    whole = column.numeric and all(float(one).is_integer() for one in column.known)
+    if column.spec.dtype == np.bool_ or (whole and not column.optional):
         return Int64TensorType([None, 1])
     text = column.spec.dtype == np.object_ and not column.numeric
     return StringTensorType([None, 1]) if text else number([None, 1])
 
 
-def _with_empty_texts(estimator: Any) -> Any:
-    """Return a copy in which a missing text is "", as Podium gives it."""
+def _simplified(estimator: Any) -> Any:
+    """Return a copy whose categories are texts and numbers, a missing text being ""."""
     changed = copy.deepcopy(estimator)
     for part in reachable(changed):
         if hasattr(part, "categories_"):
-            part.categories_ = [_emptied(known) for known in part.categories_]
+            part.categories_ = [_plain(known) for known in part.categories_]
         if hasattr(part, "missing_values") and is_text(getattr(part, "statistics_", ())):
             part.missing_values = "" if is_missing(part.missing_values) else part.missing_values
     return changed
 
 
-def _emptied(known: Any) -> Any:
-    if not is_text(known):
+def _plain(known: Any) -> Any:
+    if known.dtype == np.bool_:
+        return known.astype(np.int64)
+    if known.dtype != np.object_:
         return known
-    return np.array(["" if is_missing(one) else one for one in known], np.object_)
+    return np.array(["" if is_missing(one) else str(one) for one in known], np.object_)
 
 
 def _finish(graph: Any, model: SklearnModel) -> None:
     """Take columns that nothing reads out of a graph, and scores that are no probabilities."""
-    from onnx import TensorProto, helper
-
     if model.output == "label":
         del graph.output[1:]
     read = {name for node in graph.node for name in node.input}
-    unread = [one for one in graph.input if one.name not in read]
-    for one in unread:
-        graph.input.remove(one)
-    texts = {spec.name for spec in model.inputs if spec.dtype == np.object_}
+    for unread in [one for one in graph.input if one.name not in read]:
+        graph.input.remove(unread)
+    given = {spec.name: spec.dtype for spec in model.inputs}
     for one in graph.input:
-        tensor = one.type.tensor_type
-        if one.name in texts and tensor.elem_type != TensorProto.STRING:
-            inner = f"{one.name} as a number"
-            for node in graph.node:
-                node.input[:] = [inner if name == one.name else name for name in node.input]
-            cast = helper.make_node("Cast", [one.name], [inner], to=tensor.elem_type)
-            graph.node.insert(0, cast)
-            tensor.elem_type = TensorProto.STRING
+        if given[one.name] in _CASTS:
+            _cast(graph, one, _CASTS[given[one.name]])
+
+
+def _cast(graph: Any, given: Any, elements: int) -> None:
+    """Let an input come as elements of another type, as Podium gives it."""
+    from onnx import helper
+
+    inner, tensor = f"{given.name} as a number", given.type.tensor_type
+    if tensor.elem_type == elements:
+        return
+    for node in graph.node:
+        node.input[:] = [inner if name == given.name else name for name in node.input]
+    cast = helper.make_node("Cast", [given.name], [inner], to=tensor.elem_type)
+    graph.node.insert(0, cast)
+    tensor.elem_type = elements

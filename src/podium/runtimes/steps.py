@@ -169,13 +169,13 @@ def _pass(step: Any, flows: Flows) -> Flows:
 
     if hasattr(step, "get_support"):
         return [flow for flow, kept in zip(flows, step.get_support(), strict=False) if kept]
+    able = bool(get_tags(step).input_tags.allow_nan)
+    one_to_one = isinstance(step, OneToOneFeatureMixin)
     if isinstance(step, FunctionTransformer):
         if step.func is None:
             return flows
+        able = not step.validate
         one_to_one = isinstance(step.func, np.ufunc) or step.feature_names_out == "one-to-one"
-    else:
-        one_to_one = isinstance(step, OneToOneFeatureMixin)
-    able = bool(get_tags(step).input_tags.allow_nan)
     if one_to_one and able:
         return [flow and flow._replace(raw=False) for flow in flows]
     _encode_own(step, flows)

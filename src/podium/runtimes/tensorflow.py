@@ -63,7 +63,8 @@ def start(threads: int) -> None:
 
 def told(error: BaseException) -> str:
     """Return an error of TensorFlow or Keras in one line; they may print a whole model."""
-    line = " ".join(str(error).split()) or type(error).__name__
+    _, _, cause = str(error).rpartition("Exception encountered:")
+    line = " ".join(cause.split()) or type(error).__name__
     return line if len(line) < 300 else f"{line[:300]}..."
 
 

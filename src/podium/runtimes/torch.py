@@ -69,7 +69,10 @@ def export_onnx(source: Source, example: Arrays, file: Path) -> None:
 
     model = load(source)
     assert isinstance(model, TorchModel)
-    write_onnx(model, example, file)
+    try:
+        write_onnx(model, example, file)
+    except ModelError as err:
+        raise ModelError(f"{source.file.name} cannot be exported to ONNX: {err}") from err
 
 
 @dataclass(kw_only=True)
@@ -217,7 +220,7 @@ def _scripted(source: Source) -> Any:
     require_trust(source, (source.file,), "is TorchScript, which is a program", EXPORT)
     try:
         with warnings.catch_warnings(), source.file.open("rb") as stream:
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore")
             return torch.jit.load(stream, map_location="cpu")
     except Exception as err:  # torch passes on whatever a damaged file causes
         raise ModelError(f"{source.file.name} is damaged TorchScript: {reason(err)}") from err
@@ -241,7 +244,8 @@ def _unpickled(source: Source) -> Any:
 
     let_import(source.root)
     try:
-        with source.file.open("rb") as stream:
+        with warnings.catch_warnings(), source.file.open("rb") as stream:
+            warnings.simplefilter("ignore")
             return torch.load(stream, map_location="cpu", weights_only=False)
     except Exception as err:  # whatever the pickle runs into
         raise ModelError(

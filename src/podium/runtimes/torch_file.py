@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Literal
@@ -64,7 +65,9 @@ def load_weights(stream: IO[bytes], name: str) -> Any:
     import torch
 
     try:
-        return torch.load(stream, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as err:
         found = re.search(r"GLOBAL (\S+)", str(err))
         held = f"{found[1]}, which" if found else "more than weights, and"
@@ -75,7 +78,7 @@ def load_weights(stream: IO[bytes], name: str) -> Any:
         raise ModelError(f"{name} is damaged: {reason(err)}") from err
 
 
-def reason(err: Exception) -> str:
+def reason(err: BaseException) -> str:
     """Return an error of a framework as one line."""
     lines = [line.strip() for line in str(err).splitlines() if line.strip()]
     return lines[0] if lines else type(err).__name__

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,11 +54,18 @@ def write_onnx(model: TorchModel, example: Arrays, file: Path) -> None:
             )  # fmt: skip
             graph = program.model_proto
     except Exception as err:  # whatever the exporter meets
-        raise ModelError(f"PyTorch cannot export it to ONNX: {reason(err)}") from err
+        raise ModelError(reason(_first_cause(err))) from err
     _forget(graph)
     if graph.ByteSize() >= _MAX_BYTES:
         raise ModelError("it is larger than the 2 GB that a file of ONNX may have")
     file.write_bytes(graph.SerializeToString())
+
+
+def _first_cause(err: BaseException) -> BaseException:
+    """Return what the exporter met first; it wraps that in advice to its own developers."""
+    while err.__cause__ is not None:
+        err = err.__cause__
+    return err
 
 
 def _as_tuples(model: TorchModel, names: list[str]) -> Any:
@@ -77,11 +85,12 @@ def _as_tuples(model: TorchModel, names: list[str]) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's log and warnings from the terminal."""
+    """Keep from the terminal what the exporter logs, warns of and prints."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
+    printed = io.StringIO()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(printed), redirect_stderr(printed):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -51,9 +51,11 @@ def build_module(source: Source, content: Any) -> Any:
 def _state_dict(source: Source, content: Any) -> dict[str, Any]:
     import torch
 
-    for key in _WRAPPED:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
+    while isinstance(content, Mapping):
+        inner = [content[key] for key in _WRAPPED if isinstance(content.get(key), Mapping)]
+        if not inner:
+            break
+        content = inner[0]
     if not isinstance(content, Mapping):
         raise ModelError(
             f"{source.file.name} holds a {type(content).__name__} and no state dict: "
