@@ -42,11 +42,11 @@ def run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def curl(line: str, port: int) -> dict[str, Any]:
-    """Run a documented curl line against another port."""
+def curl(line: str, port: int, folder: Path = ROOT) -> dict[str, Any]:
+    """Run a documented curl line in a folder, against another port."""
     program("curl", "curl")
     command = shlex.split(line.replace("localhost:5000", f"127.0.0.1:{port}"))
-    answer: dict[str, Any] = json.loads(run([*command[:1], "-sS", *command[1:]], ROOT))
+    answer: dict[str, Any] = json.loads(run([*command[:1], "-sS", *command[1:]], folder))
     return answer
 
 

@@ -13,17 +13,19 @@ import pytest
 
 import podium
 from podium.runtimes import RUNTIMES
+from tests.conformance import transformers_cases
+from tests.conformance.cases import LABELS
 from tests.docs.test_commands import ROOT, blocks, curl, lines, run
 from tests.support.server import running
 
 PAGE = (ROOT / "docs" / "formats.md").read_text("utf-8")
+PHOTO = Path(podium.__file__).parent / "demos" / "digits" / "examples" / "query_image.jpg"
 PENGUINS = Path(podium.__file__).parent / "demos" / "penguins" / "data" / "penguins.csv"
 SECTIONS = {
     section.partition("\n")[0]: section
     for section in PAGE.split("\n## ")[1:]
     if blocks(section, "console")
 }
-TRAINED = [name for name in SECTIONS if "# train.py" in SECTIONS[name]]
 
 
 def make_files(section: str, folder: Path) -> None:
@@ -50,6 +52,24 @@ def test_from_a_saved_file_to_an_answered_curl(name: str, tmp_path: Path) -> Non
     assert prediction["uncertainty"]["samples"] is None
     if "virginica" in SECTIONS[name]:
         assert prediction["label"] == "virginica"
+
+
+@pytest.mark.parametrize("kind", ["flowers", "sentiment"])
+def test_from_a_hugging_face_folder_to_an_answered_curl(kind: str, tmp_path: Path) -> None:
+    """The commands for a folder of save_pretrained work, for images and for texts."""
+    section = SECTIONS["Hugging Face"]
+    calls = dict(zip(("flowers", "sentiment"), lines(section, "curl"), strict=True))
+    (init,) = (line for line in lines(section, "podium init") if kind in line)
+    if kind == "flowers":
+        shutil.copy(PHOTO, tmp_path)
+        parts = transformers_cases.vit(), transformers_cases.processor()
+    else:
+        parts = transformers_cases.bert(), transformers_cases.wordpiece()
+    transformers_cases.save(tmp_path, *parts).rename(tmp_path / kind)
+    run(shlex.split(init), tmp_path)
+    with running(tmp_path, "serve", str(tmp_path / "app")) as server:
+        answer = curl(calls[kind], server.client.port, tmp_path)
+    assert set(answer["predictions"][0]["probabilities"]) == set(LABELS)
 
 
 def test_the_table_names_every_format() -> None:
