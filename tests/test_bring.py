@@ -8,7 +8,7 @@ import pytest
 
 from podium.bring import Origin, bring
 from podium.errors import FieldError, UntrustedModel
-from podium.runtimes import hub
+from podium.runtimes import RUNTIMES, hub
 from podium.spec import ModelSpec
 
 
@@ -131,6 +131,8 @@ def test_name_on_the_hub_is_downloaded(place: Path, monkeypatch: pytest.MonkeyPa
         (Origin("m.onnx", factory="net"), "--factory", "expected \"module:name\", found 'net'"),
         (Origin("m.onnx", factory="nix.a:b"), "--factory", "there is no nix/a.py in {place}"),
         (Origin(python="nix:b"), "--python", "there is no nix.py in {place}"),
+        (Origin("m.onnx", runtime="tensor"), "--runtime",
+         f"expected one of {', '.join(RUNTIMES)}, of a file"),
         (Origin("m.onnx", python="net:a", factory="net:b"), "--factory",
          "belongs to a file of weights; remove it"),
     ],

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from podium import app
 from podium.check import ExampleReport, ModelReport, Report, check_application, render_report
 from podium.errors import SpecError
+from podium.runtimes import Model, Source, load
 from tests.conformance.cases import build
 from tests.conformance.graphs import SINGLE, WEIGHTS, linear
 from tests.conformance.onnx_cases import CASES as ONNX
@@ -192,3 +194,20 @@ def test_brackets_are_printed_as_they_are(
     text = printed(Report(Path("app"), f"head {words}", models, examples), capsys, monkeypatch)
     for word in ("error", "title", "found", "head"):
         assert f"{word} {words}" in text
+
+
+def test_notes_of_a_model_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a model tells besides its answers stands below the table of models."""
+
+    def load_noted(source: Source) -> Model:
+        model = load(source)
+        model.notes = ("It was saved [bold] with 1.0.",)
+        return model
+
+    monkeypatch.setattr(app, "load", load_noted)
+    report = check_application(application(tmp_path, ""))
+    assert (report.models[0].notes, report.passed) == (("It was saved [bold] with 1.0.",), True)
+    render_report(report)
+    assert "\nm: It was saved [bold] with 1.0.\nAll is well." in capsys.readouterr().out

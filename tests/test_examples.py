@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,16 @@ def test_label_that_the_model_misses_has_no_example(tmp_path: Path) -> None:
     assert found.notes[-1].endswith(
         "answers 1 as they say. Check the order of the columns, of the choices and of the labels."
     )
+
+
+def test_guessed_order_is_doubted_earlier(tmp_path: Path) -> None:
+    """Where an order is a guess, some wrong answers are enough to hint at it."""
+    data = data_of(tmp_path, "a,b,kind\n1,2,yes\n2,1,yes\n-1,2,yes\n-3,1,no\n")
+    known = Guess("M", "classification", LABELS, AB, why={"title": "from the file's name"})
+    guessed = replace(known, why={"features[1].choices": "check the order"})
+    hint = "Check the order of the columns, of the choices and of the labels."
+    assert hint not in with_examples(known, model(positive), data).notes[0]
+    assert hint in with_examples(guessed, model(positive), data).notes[0]
 
 
 def test_model_that_cannot_do_without(tmp_path: Path) -> None:

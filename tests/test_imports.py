@@ -100,7 +100,8 @@ def _within(module: str, package: str) -> bool:
 
 
 WEB = {"podium.web"}
-COMMANDS = {"podium.cli", "podium.serve", "podium.check", "podium.init", "podium.predict"}
+COMMANDS = {"podium.cli", "podium.serve", "podium.check", "podium.init", "podium.predict",
+            "podium.optimize"}  # fmt: skip
 INSIDE = {"podium.runtimes", "podium.pipeline", "podium.engines", "podium.app"}
 
 

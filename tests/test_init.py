@@ -97,6 +97,15 @@ def test_nothing_is_left_of_what_is_no_model(there: bool, tmp_path: Path) -> Non
     assert not there or list(folder.iterdir()) == []
 
 
+def test_folder_inside_of_the_model_is_refused(tmp_path: Path) -> None:
+    """An application inside of the folder that it copies would copy itself."""
+    (tmp_path / "hf").mkdir()
+    (tmp_path / "hf/config.json").write_text("{}")
+    with pytest.raises(PodiumError, match=r"hf/app lies in the model itself\. Choose another"):
+        make(tmp_path / "hf", tmp_path / "hf/app")
+    assert [path.name for path in (tmp_path / "hf").iterdir()] == ["config.json"]
+
+
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     """Where nothing can be written, that is told in words."""
     linear(tmp_path / "m.onnx")
@@ -271,13 +280,18 @@ def test_trust_that_is_not_needed_is_not_written(tmp_path: Path) -> None:
     assert parse(tmp_path / "app").spec.models[0].trust is None
 
 
+class Strange:
+    """A type that skops does not trust."""
+
+
 def test_trust_does_not_help_against_a_bad_file(tmp_path: Path) -> None:
     """What is refused for another reason stays refused, without a hint at --trust."""
-    (tmp_path / "hf").mkdir()
-    (tmp_path / "hf/config.json").write_text('{"architectures": ["X"], "auto_map": {"A": "b.C"}}')
-    with pytest.raises(PodiumError) as caught:
-        make(tmp_path / "hf", tmp_path / "app", trust=True)
-    assert "--trust" not in str(caught.value)
+    fitted = LogisticRegression().fit(*training_set())
+    fitted.extra = Strange()
+    for trust in (False, True):
+        with pytest.raises(UntrustedModel, match="Strange") as caught:
+            make(save(tmp_path, fitted), tmp_path / "app", trust=trust)
+        assert "--trust" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

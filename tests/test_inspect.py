@@ -41,12 +41,13 @@ class Told(Model):
 
     platform: str = "told"
     answer: tuple[int, ...] = ()
+    output: str = "y"
     asked: list[Arrays] = field(default_factory=list)
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return one zero row an item."""
         self.asked.append(inputs)
-        return {"y": np.zeros((len(next(iter(inputs.values()))), *self.answer))}
+        return {self.output: np.zeros((len(next(iter(inputs.values()))), *self.answer))}
 
 
 def told(*inputs: TensorSpec, **others: Any) -> Told:
@@ -328,6 +329,8 @@ def test_outputs_that_the_file_does_not_tell_are_tried() -> None:
     model = matrix(2, labels=(), task=None, answer=(4,))
     found = inspect_model("M", model, Hints())
     assert (found.kind, len(found.labels), len(model.asked)) == ("classification", 4, 1)
+    votes = matrix(2, labels=(), task=None, answer=(7, 3), output="votes")
+    assert len(inspect_model("M", votes, Hints()).labels) == 3
     single = inspect_model("M", matrix(2, labels=(), task=None, answer=()), Hints())
     assert (single.kind, single.labels) == ("regression", ())
 
@@ -415,6 +418,18 @@ def test_types_of_the_inputs_go_before_the_data(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [("True False", "boolean"), ("true false", "category"), ("no yes", "category")],
+)
+def test_texts_that_are_booleans(cells: str, kind: str, tmp_path: Path) -> None:
+    """Where a model takes texts, a column is boolean if true is "True", as Podium writes it."""
+    first, second = cells.split()
+    model = told(TensorSpec("flag", OBJECT, (None,)), TensorSpec("a", DOUBLE, (None,)))
+    data = data_of(tmp_path, f"a,flag,kind\n1,{first},no\n2,{second},yes\n")
+    assert inspect_model("M", model, Hints(), data).features[0].kind == kind
+
+
 def test_columns_of_an_unnamed_matrix(tmp_path: Path) -> None:
     """A matrix without names takes the columns of the data, but for those that name the rows."""
     data = data_of(tmp_path, "id,a,b,kind\n1,2,3,no\n2,4,5,yes\n")
@@ -427,6 +442,7 @@ def test_columns_of_an_unnamed_matrix(tmp_path: Path) -> None:
         FieldError("--data", "the model takes 4 columns; found 2: a, b. Name those that it takes "
                    "with --features")
     ]  # fmt: skip
+    assert mistakes(matrix(None), Hints(columns=4), data) == mistakes(matrix(4), None, data)
 
 
 def test_columns_that_the_data_lack(tmp_path: Path) -> None:

@@ -94,6 +94,8 @@ def test_rows_cover_what_the_features_admit(tmp_path: Path) -> None:
     names = [probe.name for probe in probes(build(case, tmp_path).app)]
     seen = [dict(pair.split(" = ") for pair in name.split(", ")) for name in names]
     assert {row["colour"] for row in seen} == {*COLOURS, "missing"}
+    missing = [[name for name, value in row.items() if value == "missing"] for row in seen]
+    assert all(names in missing for names in ([], ["width"], ["colour"], ["width", "colour"]))
     assert {row["flag"] for row in seen} == {"True", "False"}
     assert {row["count"] for row in seen} == {str(count) for count in range(10)}
     widths = {row["width"] for row in seen}

@@ -55,7 +55,7 @@ def serve_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("source", metavar="DIR_OR_MODEL", type=click.Path(exists=True, path_type=Path))
 @serve_options
 def serve(source: Path, **options: Any) -> None:
-    """Serve an application folder, or a model file as it is."""
+    """Serve an application folder, or a model as it is."""
     from podium.serve import ServeOptions, serve_application
 
     serve_application(source, ServeOptions(**options), click.echo)

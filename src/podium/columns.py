@@ -67,16 +67,22 @@ def _names(
         if hints.features and set(hints.features) != set(own):
             findings.mistake("--features", f"the model itself names its columns: {', '.join(own)}")
         return own
-    matrix = model.inputs[0]
-    names = hints.features or _guessed_names(matrix, hints, data, findings)
-    width = matrix.shape[1]
-    if width not in (None, len(names)):
-        option = "--data" if data and not hints.features else "--features"
-        shown = f": {', '.join(names)}" if hints.features or data else ""
-        way = ". Name those that it takes with --features" if option == "--data" else ""
-        message = f"the model takes {width} columns; found {len(names)}{shown}{way}"
-        findings.mistake(option, message)
+    names = hints.features or _guessed_names(model.inputs[0], hints, data, findings)
+    _check_width(names, model.inputs[0].shape[1], hints, findings)
     return names
+
+
+def _check_width(names: Sequence[str], width: int | None, hints: Hints, findings: Findings) -> None:
+    wanted = width or hints.columns
+    if hints.columns not in (None, wanted):
+        message = f"the model takes {wanted} columns; found {hints.columns}"
+        findings.mistake("--features", message)
+    elif wanted not in (None, len(names)):
+        option, way = "--data", ". Name those that it takes with --features"
+        if hints.features:
+            option, way = "--features", ""
+        message = f"the model takes {wanted} columns; found {len(names)}: {', '.join(names)}{way}"
+        findings.mistake(option, message)
 
 
 def _own_names(model: Model) -> tuple[str, ...]:
@@ -153,7 +159,9 @@ def _feature(
 
 def _told_by(column: Column, spec: TensorSpec, key: str, findings: Findings) -> dict[str, Any]:
     takes_texts = spec.dtype == np.object_
-    if column.kind == "text" or (column.kind == "boolean" and takes_texts):
+    # As a text, true is "True".
+    spelt = takes_texts and column.kind == "boolean" and column.values != ("False", "True")
+    if column.kind == "text" or spelt:
         if len(column.values) < 2:
             found = "one value alone" if column.values else "too many different texts"
             findings.mistake("--data", f"the column {column.name!r} holds {found}; a category has "

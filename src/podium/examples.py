@@ -30,7 +30,8 @@ MAX_ROWS: Final = 400
 BUDGET_S: Final = 10.0
 _BATCH: Final = 20
 _POOR: Final = 0.5
-"""An accuracy below this hints at columns, choices or labels in another order."""
+_FAIR: Final = 0.9
+"""Accuracies below which the order may be wrong: of any model, and where an order is a guess."""
 
 
 class _Labelled(NamedTuple):
@@ -166,8 +167,10 @@ def _with_labels(guess: Guess, data: LabelledTable, answered: Sequence[_Answered
     right = [one for one in answered if one.right]
     note = (f"Of {len(answered)} rows of {data.file.name}, drawn from all labels alike, the model "
             f"answers {len(right)} as they say.")  # fmt: skip
-    if len(right) < _POOR * len(answered):
-        note += " Check the order of the columns, of the choices and of the labels."
+    ordered = any(key.endswith(("labels", "choices", "name")) for key in guess.why)
+    if len(right) < (_FAIR if ordered else _POOR) * len(answered):
+        columns = "of the columns, of the choices and " if guess.features else ""
+        note += f" Check the order {columns}of the labels."
     chosen = {
         label: min(ones, key=lambda one: one.awkward)
         for label in guess.labels

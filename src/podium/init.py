@@ -166,6 +166,9 @@ def create_application(order: Order, folder: Path, ask: Ask | None = None) -> tu
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PodiumError(f"{folder} exists and is not empty. Choose another with --output.")
+    model = order.origin.path
+    if model and model.is_dir() and folder.resolve().is_relative_to(model):
+        raise PodiumError(f"{folder} lies in the model itself. Choose another with --output.")
     with _emptied_on_failure(folder):
         data, hints = _read_data(order, ask)
         look = Look(folder, bring(order.origin, folder), order, data)

@@ -13,10 +13,12 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import xgboost
+import yaml
 from numpy.typing import NDArray
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
+from podium.runtimes import Model, Source, load
 from podium.runtimes.base import folder_files
 from podium.runtimes.trust import sha256
 from tests.conformance.cases import (
@@ -72,6 +74,18 @@ def logged(save: Save, folder: Path) -> Path:
     return path
 
 
+def logged_estimator(estimator: Any, folder: Path, **options: Any) -> Path:
+    """Return models/m in `folder` with a fitted estimator."""
+    given = {"pip_requirements": ["scikit-learn"], **options}
+    return logged(lambda path: mlflow.sklearn.save_model(estimator, path, **given), folder)
+
+
+def logged_code(file: Path, folder: Path) -> Path:
+    """Return models/m in `folder` with a model that is the code in `file`."""
+    given = {"python_model": file, "pip_requirements": ["pandas"]}
+    return logged(lambda path: mlflow.pyfunc.save_model(path, **given), folder)
+
+
 def digest(folder: Path) -> str:
     """Return what vouches for a folder."""
     return sha256(folder, folder_files(folder))
@@ -94,6 +108,36 @@ def save_program(path: Path, model: Any, inputs: Inputs, **options: Any) -> None
     signature = infer_signature(given, np.array(answer) if isinstance(answer, list) else answer)
     own = {"signature": signature, "pip_requirements": ["pandas"]}
     mlflow.pyfunc.save_model(path, python_model=model, **{**own, **options})
+
+
+def opened(folder: Path, **options: Any) -> Model:
+    """Load a folder as an application around it would."""
+    return load(Source(file=folder, root=folder.parent.parent, **options))
+
+
+def sklearn_folder(folder: Path, **options: Any) -> Path:
+    """Return models/m with a scikit-learn model, in skops by default."""
+    return logged(lambda path: save_sklearn(path, **options), folder)
+
+
+def program_folder(folder: Path, model: Any = None, **options: Any) -> Path:
+    """Return models/m with a maker's own model."""
+    return logged(lambda path: save_program(path, model or Sum(), numbers(5), **options), folder)
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Change what MLmodel says."""
+    file = folder / "MLmodel"
+    told = yaml.safe_load(file.read_text())
+    change(told)
+    file.write_text(yaml.safe_dump(told))
+    return folder
+
+
+def pyfunc(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what MLmodel says of the Python function."""
+    found: dict[str, Any] = told["flavors"]["python_function"]
+    return found
 
 
 def _sklearn(folder: Path) -> Oracle:

@@ -36,3 +36,11 @@ class Sum(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:  # noqa: ARG002
         """Return a list of numbers."""
         return (model_input["a"] + 2 * model_input["b"] * model_input["c"]).tolist()
+
+
+class Rows(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """A maker's own model of a matrix."""
+
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:  # noqa: ARG002
+        """Return the sum of each row."""
+        return np.asarray(model_input).sum(axis=1)

@@ -29,6 +29,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 from tests.conformance.cases import (
     LABELS,
@@ -81,7 +82,9 @@ def fitted_on_table(estimator: Any, inputs: Inputs, change: Any = None) -> Any:
     """Return an estimator, trained on inputs of OPTIONAL_MIXED."""
     x = frame(inputs) if change is None else change(frame(inputs))
     y = targets(inputs)
-    return estimator.fit(x, np.array(LABELS)[y.astype(int) % 3] if is_classifier(estimator) else y)
+    with threadpool_limits(1, "openmp"):  # its threads would wait for those of other tests
+        answers = np.array(LABELS)[y.astype(int) % 3] if is_classifier(estimator) else y
+        return estimator.fit(x, answers)
 
 
 def on_table(estimator: Any, change: Any = None) -> Callable[[Path], Oracle]:

@@ -67,7 +67,7 @@ def trust_in(message: str) -> str:
     [
         (dense(), None, "classification"),
         (dense("sigmoid", SINGLE), None, "classification"),
-        (dense(None, SINGLE), None, "regression"),
+        (dense(None, SINGLE), None, None),
         (dense("softplus", SINGLE), None, "regression"),
         (dense(None), None, None),
         (dense("tanh", SINGLE), None, None),
@@ -107,7 +107,7 @@ def test_dict_whose_keys_are_not_the_tensors_names(tmp_path: Path) -> None:
     """The keys count, whatever the tensors are called, and nothing is mixed up."""
     one, two = keras.Input((1,), name="z"), keras.Input((1,), name="y")
     with pytest.warns(UserWarning, match="all keys in the dict"):
-        model = keras.Model({"a": one, "b": two}, [one * 10, two])
+        model = keras.Model({"b": two, "a": one}, [one * 10, two])
     found = opened(tmp_path, model)
     assert [spec.name for spec in found.inputs] == ["a", "b"]
     answer = found.predict({"b": np.ones((2, 1)), "a": np.full((2, 1), 5.0)})
@@ -153,6 +153,15 @@ def test_dropout_is_off(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one, two)
 
 
+def test_squeeze_of_a_single_row(tmp_path: Path) -> None:
+    """A model that drops every axis of one keeps the batch's for a single row."""
+    given = keras.Input((3,))
+    model = opened(tmp_path, keras.Model(given, keras.ops.squeeze(keras.layers.Dense(1)(given))))
+    one, three = (model.predict({model.inputs[0].name: X[:n]})["output"] for n in (1, 3))
+    assert (one.shape, three.shape) == ((1,), (3,))
+    np.testing.assert_allclose(one, three[:1], 0, 1e-6)
+
+
 def _metadata(file: Path, **changes: Any) -> None:
     """Change metadata.json."""
     rewrite(file, {"metadata.json": json.dumps(changes).encode()})
@@ -166,6 +175,13 @@ def rewrite(file: Path, parts: dict[str, bytes]) -> Path:
         for name, body in (kept | parts).items():
             archive.writestr(name, body)
     return file
+
+
+def test_classes_that_need_not_exclude_each_other(tmp_path: Path) -> None:
+    """A sigmoid over several classes is noted: Podium answers with one of them."""
+    (note,) = opened(tmp_path, dense("sigmoid")).notes
+    assert note.startswith("The last layer is a sigmoid over 3 classes")
+    assert opened(tmp_path, dense("sigmoid", SINGLE)).notes == ()
 
 
 def test_another_version_is_noted(tmp_path: Path) -> None:
@@ -391,6 +407,20 @@ def test_what_only_training_needs_may_be_the_makers_own(tmp_path: Path) -> None:
     assert load(Source.alone(file)).task == "classification"
 
 
+def test_keras_2_that_keras_3_cannot_build(tmp_path: Path) -> None:
+    """A file of Keras 2 that does not load says how to save it instead."""
+    file = configured(tmp_path, "m.h5", {"time_major": False})
+    with h5py.File(file, "a") as root:
+        root.attrs["keras_version"] = "2.15.0"
+    with pytest.raises(ModelError) as caught:
+        load(Source.alone(file))
+    assert str(caught.value) == (
+        "m.h5: Keras cannot load it: Unrecognized keyword arguments passed to Dense: "
+        "{'time_major': False}. Load it with tf_keras and serve the SavedModel that "
+        'model.export("m") writes.'
+    )
+
+
 def test_operators_of_keras_2(tmp_path: Path) -> None:
     """Layers that Keras 3 lacks are told as such."""
     file = configured(tmp_path, "m.h5", {"class_name": "TFOpLambda"})
@@ -489,6 +519,18 @@ def test_zip_bomb(tmp_path: Path) -> None:
         for _ in range(110):
             part.write(bytes(1_000_000))
     assert "a zip bomb" in refusal(file)
+
+
+@pytest.mark.parametrize("value", [7, None, ["3.1"], {"a": 1}])
+def test_odd_values_in_the_metadata(value: Any, tmp_path: Path) -> None:
+    """A version or a loss of another type tells nothing, and is no crash."""
+    file = configured(tmp_path, "m.keras")
+    _metadata(file, keras_version=value)
+    with zipfile.ZipFile(file) as archive:
+        config = json.loads(archive.read("config.json"))
+    model = load(Source.alone(rewrite(file, {
+        "config.json": json.dumps({**config, "compile_config": value}).encode()})))  # fmt: skip
+    assert (model.notes, model.task) == ((), "classification")
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff", b"[]", b"{", b"null"])
@@ -681,6 +723,14 @@ def test_missing_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         "m.keras (Keras model) needs a backend of Keras. PyTorch: pip install 'podium[torch]'. "
         "TensorFlow needs the extra 'tensorflow': pip install 'podium[tensorflow]'"
     )
+
+
+def test_backend_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that the environment asks for and that is missing is named."""
+    file = save(tmp_path, dense())
+    monkeypatch.setenv("KERAS_BACKEND", "podium_backend")
+    with pytest.raises(ModelError, match="KERAS_BACKEND is 'podium_backend', which is not inst"):
+        load(Source.alone(file))
 
 
 ON_TORCH = """

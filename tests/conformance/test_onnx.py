@@ -21,6 +21,7 @@ from podium.pipeline.decode import JsonReader
 from podium.pipeline.stochastic import MAX_ROWS
 from podium.prediction import ClassPrediction, ValuePrediction
 from podium.runtimes import Source, load
+from podium.runtimes.onnx import write_names
 from tests.conformance.cases import NUMBERS, Built, Case, build, numbers, rows_of
 from tests.conformance.graphs import FLOAT, INT64, WEIGHTS, constant, linear, save, softmax
 from tests.conformance.onnx_cases import CASES, FILE, noisy_passes, write_noise
@@ -416,3 +417,40 @@ def test_labels_in_another_order_of_a_probability_of_the_second(tmp_path: Path) 
     first = answers(built.app, numbers(1))[0].probabilities
     turned = answers(App(tmp_path), numbers(1))[0].probabilities
     assert first == {"yes": turned["no"], "no": turned["yes"]}
+
+
+def test_squeezed_batch_of_one(tmp_path: Path) -> None:
+    """A graph that squeezes its value answers a single row as it answers many."""
+    case = BY_NAME["onnx-regressor-one-at-a-time"]
+    build(case, tmp_path)
+    nodes = [helper.make_node("MatMul", ["X", "W"], ["value"]),
+             helper.make_node("Squeeze", ["value"], ["flat"])]  # fmt: skip
+    save(tmp_path / FILE, nodes, [("X", FLOAT, ["N", 3])], [("flat", FLOAT, ["M"])],
+         [constant("W", WEIGHTS[:, :1].astype(np.float32))])  # fmt: skip
+    app, rows = App(tmp_path), numbers(4)
+    alone = [answers(app, [row])[0].value for row in rows]
+    assert alone == pytest.approx([one.value for one in answers(app, rows)], abs=1e-6)
+
+
+def test_names_in_the_metadata(tmp_path: Path) -> None:
+    """A graph may name its classes and columns; without names there are none."""
+    file = tmp_path / "m.onnx"
+    linear(file)
+    write_names(file, (), ())
+    assert (load(Source.alone(file)).labels, load(Source.alone(file)).features) == ((), ())
+    write_names(file, ("é", "b", "c"), ("z", "x", "y"))
+    model = load(Source.alone(file))
+    assert (model.labels, model.features) == (("é", "b", "c"), ("z", "x", "y"))
+
+
+@pytest.mark.parametrize("text", ["", "left", '{"0": "left"}', "[1, 2]", '["a", '])
+def test_names_that_are_no_list(text: str, tmp_path: Path) -> None:
+    """Metadata under our keys that is no list of names is told."""
+    file = tmp_path / "m.onnx"
+    linear(file)
+    graph = onnx.load(file)
+    graph.metadata_props.add(key="podium.labels", value=text)
+    onnx.save(graph, file)
+    told = r"^m\.onnx: its metadata 'podium\.labels' is no JSON list of names$"
+    with pytest.raises(ModelError, match=told):
+        load(Source.alone(file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,9 +26,10 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
+from threadpoolctl import threadpool_info
 
 from podium.app import App
-from podium.errors import InvalidInput, ModelError
+from podium.errors import InvalidInput, MissingExtra, ModelError
 from podium.options import Options
 from podium.runtimes import Source, TensorSpec, load
 from tests.conformance.cases import build, rows_of, with_gaps
@@ -377,6 +379,28 @@ file = "models/m.skops"
 
 def test_estimators_start_no_processes(tmp_path: Path) -> None:
     """A pipeline that was trained in parallel answers in its own thread."""
-    estimator = by_column((OneHotEncoder(), ["town"]), ("passthrough", ["age"]), n_jobs=2)
-    model: Any = load(Source.alone(save(tmp_path, estimator.fit(DATA, ANSWER))))
+    fitted = by_column((OneHotEncoder(), ["town"]), ("passthrough", ["age"])).fit(DATA, ANSWER)
+    fitted[0].n_jobs = 2
+    model: Any = load(Source.alone(save(tmp_path, fitted)))
     assert model.estimator[0].n_jobs is None
+
+
+@pytest.mark.parametrize("package", ["pandas", "skops.io", "sklearn.base"])
+def test_missing_package(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not installed is said when the model is loaded, with the command to install it."""
+    file = save(tmp_path, by_column((OneHotEncoder(), ["town"])).fit(DATA, ANSWER))
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        MissingExtra, match=r"m\.skops \(scikit-learn model.*\).*pip install 'podium\[sklearn\]'"
+    ):
+        load(Source.alone(file))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_of_compiled_code(threads: int, tmp_path: Path) -> None:
+    """Compiled code that would take every processor for one row keeps to the threads it has."""
+    fitted = HistGradientBoostingClassifier(max_iter=1).fit(DATA[["age"]], ANSWER)
+    model: Any = load(Source.alone(save(tmp_path, fitted), threads=threads))
+    with model.limited():
+        pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
+    assert set(pools) == {threads}

@@ -110,7 +110,9 @@ def test_no_single_signature(names: tuple[str, ...], found: str, tmp_path: Path)
 def test_fixed_batch(tmp_path: Path) -> None:
     """A signature of four rows is run as often as a batch needs."""
     four = tf.TensorSpec([4, 3], tf.float32, name="x")
-    folder = module(lambda x: {"y": x * 2}, four, folder=tmp_path)
+    folder = module(
+        lambda x: {"y": tf.reshape(tf.reshape(x, [2, 6]) * 2, [4, 3])}, four, folder=tmp_path
+    )
     model = load(Source.alone(folder))
     for rows in (1, 4, 5):
         np.testing.assert_allclose(model.predict({"x": X[:rows]})["y"], X[:rows] * 2)
@@ -318,7 +320,7 @@ def test_table_of_the_visitors_file_is_refused(tmp_path: Path) -> None:
     assert "InitializeTableFromTextFileV2" in refusal(folder)
 
 
-@pytest.mark.parametrize("way", ["constant", "caller", "another object", "joined"])
+@pytest.mark.parametrize("way", ["constant", "caller", "another object", "joined", "swapped"])
 def test_asset_that_is_none(way: str, tmp_path: Path) -> None:
     """A table's file must be an asset on all ways that lead to it."""
 
@@ -334,6 +336,8 @@ def test_asset_that_is_none(way: str, tmp_path: Path) -> None:
         if way == "another object":
             bound = graph.object_graph_def.concrete_functions[name].bound_inputs
             bound[0], bound[1] = bound[1], bound[0]
+        if way == "swapped":
+            filled.attr["api_implements"].s = b"lstm"
         if way == "joined":
             join = filled.node_def.add(name="j", op="StringJoin")
             join.input.extend([filled.node_def[0].input[1]])

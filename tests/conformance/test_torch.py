@@ -1,8 +1,7 @@
-"""What is special about PyTorch: factories, what a file is, what a module returns, ONNX."""
+"""What is special about PyTorch: factories, what a file is, what a module takes and returns."""
 
 from __future__ import annotations
 
-import functools
 import pickle
 import sys
 from collections.abc import Callable
@@ -13,15 +12,14 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from torch.export import Dim
 
 from podium.errors import MissingExtra, ModelError, UntrustedModel
 from podium.options import Options
 from podium.prediction import ValuePrediction
-from podium.runtimes import Source, TensorSpec, export_onnx, load
+from podium.runtimes import Source, TensorSpec, load
 from podium.runtimes.trust import sha256
 from tests.conformance import torch_nets as nets
-from tests.conformance.cases import build
+from tests.conformance.cases import build, rows_of
 from tests.conformance.torch_cases import (
     CASES,
     exported,
@@ -59,6 +57,7 @@ def error_of(wanted: Source) -> str:
 
 
 TABLE = made(nets.Table, weights)
+STATE = seeded(nets.Table).state_dict()
 
 
 def test_weights_without_a_factory(tmp_path: Path) -> None:
@@ -108,7 +107,13 @@ def test_many_wrong_keys_are_counted(tmp_path: Path) -> None:
     assert told.endswith("not in the module: norm.weight, norm.bias, norm.running_mean and 6 more")
 
 
-STATE = seeded(nets.Table).state_dict()
+def test_wrong_keys_are_told_as_the_file_has_them(tmp_path: Path) -> None:
+    """Keys that share a beginning which is no wrapper's are told with it."""
+    only = {key: value for key, value in STATE.items() if key.startswith("head.")}
+    told = error_of(source(written(tmp_path, saved(only)), "Picture"))
+    assert told.endswith("not in the module: head.0.weight, head.0.bias, head.3.weight and 1 more")
+    told = error_of(source(written(tmp_path, saved({"weight": torch.zeros(2)}))))
+    assert told.endswith("not in the module: weight")
 
 
 @pytest.mark.parametrize(
@@ -234,11 +239,19 @@ def test_module_that_returns_no_tensors(tmp_path: Path) -> None:
         model.predict({"X": ROWS})
 
 
+def test_half_precision_is_widened(tmp_path: Path) -> None:
+    """A module of half precision computes in single, which a processor is faster at."""
+    model = load(source(written(tmp_path, made(nets.half, weights)), "half"))
+    kinds = {one.dtype for one in model.module.parameters()}  # type: ignore[attr-defined]
+    assert kinds == {torch.float32}
+
+
 def test_one_row_of_a_module_that_squeezes(tmp_path: Path) -> None:
     """A single row is answered although the module drops every axis of length one."""
     app = build(BY_NAME["torch-weights-value-squeezed"], tmp_path).app
-    alone = app.predict([(0.1, 0.2, 0.3)], Options()).predictions
-    both = app.predict([(0.1, 0.2, 0.3), (1.0, 2.0, 3.0)], Options()).predictions
+    one, two = (0.1, 0.2, 0.3), (1.0, 2.0, 3.0)
+    alone = app.predict(rows_of(one), Options()).predictions
+    both = app.predict(rows_of(one, two), Options()).predictions
     assert isinstance(alone[0], ValuePrediction)
     assert isinstance(both[0], ValuePrediction)
     assert alone[0].value == pytest.approx(both[0].value, abs=1e-6)
@@ -259,6 +272,13 @@ def test_input_that_the_first_layer_tells(
     model = load(source(file, factory, expects=None))
     assert model.inputs == (TensorSpec("X", np.dtype(np.float32), shape),)
     assert model.outputs == outputs
+
+
+def test_input_that_the_first_layer_of_torchscript_tells(tmp_path: Path) -> None:
+    """TorchScript keeps what its layers are called."""
+    file = written(tmp_path, made(nets.Table, scripted))
+    model = load(source(file, None, expects=None, trust=sha256(file, (file,))))
+    assert model.inputs == (TensorSpec("X", np.dtype(np.float32), (None, 3)),)
 
 
 def test_input_that_no_layer_tells(tmp_path: Path) -> None:
@@ -328,57 +348,4 @@ def test_whole_module_whose_class_is_gone(tmp_path: Path) -> None:
     told = error_of(source(file, None, trust=sha256(file, (file,))))
     assert told.startswith(
         "m.pt cannot be unpickled: No module named 'tests_conformance_torch_nets'. The modules "
-    )
-
-
-FIXED = functools.partial(exported, example=(torch.zeros(4, 3),), axes=None)
-
-
-@pytest.mark.parametrize(
-    ("build_net", "body"),
-    [
-        (nets.Table, made(nets.Table, exported)),
-        (nets.Table, made(nets.Table, FIXED)),
-        (nets.Shares, made(nets.Shares, weights)),
-    ],
-    ids=["program", "fixed number of rows", "module with several outputs"],
-)
-def test_export_to_onnx(
-    build_net: Any, body: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """The graph is one file with the model's names and answers, and tells nothing of its making."""
-    wanted, file = source(written(tmp_path, body), build_net.__name__), tmp_path / "out.onnx"
-    model = load(wanted)
-    name = model.inputs[0].name
-    export_onnx(wanted, {name: ROWS}, file)
-    other = load(Source.alone(file))
-    assert [one.name for one in other.inputs] == [name]
-    for rows in (1, 2, 9):
-        inputs = {name: np.resize(ROWS, (rows, 3))}
-        expected, found = model.predict(inputs), other.predict(inputs)
-        assert list(found) == list(expected)
-        for output, array in expected.items():
-            np.testing.assert_allclose(found[output], array, 0, 1e-5)
-    held = file.read_bytes()
-    assert [word for word in (b".py", b"packages", b"forward", b"Table") if word in held] == []
-    assert list(tmp_path.glob("out.onnx?*")) == []
-    assert capfd.readouterr() == ("", "")
-
-
-def test_export_to_onnx_that_pytorch_cannot(tmp_path: Path) -> None:
-    """Where the exporter fails, the message says why, and no file is left."""
-    wanted, file = source(written(tmp_path, TABLE), "Deciding"), tmp_path / "out.onnx"
-    with pytest.raises(ModelError, match=r"^m\.pt cannot be exported to ONNX: Could not guard on"):
-        export_onnx(wanted, {"X": ROWS}, file)
-    assert not file.exists()
-
-
-def test_export_to_onnx_of_a_bounded_program(tmp_path: Path) -> None:
-    """A program that takes at most some rows at once has no graph that says so."""
-    body = exported(seeded(nets.Table), axes=({0: Dim("batch", max=6)},))
-    with pytest.raises(ModelError) as caught:
-        export_onnx(source(written(tmp_path, body)), {"x": ROWS}, tmp_path / "out.onnx")
-    assert str(caught.value) == (
-        "m.pt cannot be exported to ONNX: it takes at most 6 rows at once, which ONNX has no way "
-        'to say. Export it with a plain torch.export.Dim("batch")'
     )

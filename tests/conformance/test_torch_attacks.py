@@ -120,7 +120,9 @@ def test_function_that_is_no_operator(target: str) -> None:
     )
 
 
-@pytest.mark.parametrize("target", ["save.default", "warn.default", "backward.default", "name.join"])
+@pytest.mark.parametrize(
+    "target", ["save.default", "warn.default", "backward.default", "name.join"]
+)
 def test_function_of_torchscript_alone(target: str) -> None:
     """Functions of TorchScript that write files have a name among the operators, and no more."""
     forged = changed(calling(f"torch.ops.aten.{target}", "filename", {"as_string": MARK}))

@@ -132,11 +132,18 @@ def test_rows_at_once(axes: Any, rows: int, expected: list[int], tmp_path: Path)
     example = (torch.zeros(4, 3),) if axes and axes is not BATCH else X
     model = load(written(tmp_path, exported(Rows(), example, (axes,) if axes else None)))
     assert model.predict({"x": np.zeros((rows, 3))})["output"].tolist() == expected
+    fixed = (
+        "The program takes 2 rows at a time and is run as often as a request needs it. Exported "
+        "with dynamic_shapes it would take any number at once."
+    )
+    assert model.notes == (() if axes else (fixed,))
 
 
-def test_state_and_input_are_left_as_they_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_state_and_input_are_left_as_they_are(decomposed: bool, tmp_path: Path) -> None:
     """A program that writes into its state and its input answers the same again."""
-    model = load(written(tmp_path, made(nets.Counting, exported)))
+    save = functools.partial(exported, decomposed=decomposed)
+    model = load(written(tmp_path, made(nets.Counting, save)))
     inputs = ROWS.copy()
     first = model.predict({"x": inputs})["output"]
     np.testing.assert_array_equal(model.predict({"x": inputs})["output"], first)

@@ -136,7 +136,7 @@ def image_case(module: Any, **options: Any) -> Callable[[Path], Oracle]:
 
 
 def text_case(module: Any, tokenizer: Any) -> Callable[[Path], Oracle]:
-    """Save a text model; the framework's pipeline answers, one text after the other."""
+    """Save a text model; the framework's pipeline answers."""
 
     def write(folder: Path) -> Oracle:
         save(folder, module, tokenizer)
@@ -144,7 +144,7 @@ def text_case(module: Any, tokenizer: Any) -> Callable[[Path], Oracle]:
 
         def oracle(inputs: Inputs) -> NDArray[Any]:
             found = pipeline([str(one["text"]) for one in inputs], top_k=None, truncation=True,
-                             function_to_apply="none")  # fmt: skip
+                             function_to_apply="none", batch_size=64)  # fmt: skip
             scores = np.array([[row[label] for label in module.config.id2label.values()]
                                for row in map(_by_label, found)])  # fmt: skip
             return softmax(scores) if scores.shape[1] > 1 else scores[:, 0]

@@ -48,6 +48,16 @@ def test_probabilities() -> None:
     np.testing.assert_array_equal(values[:, 0], SHARES.astype(np.float64))
 
 
+def test_answer_to_an_item_with_gaps_does_not_hide_what_scores_are() -> None:
+    """A row of the probe that is not finite tells nothing; the others tell probabilities."""
+    gaps = np.full((1, 3), np.nan)
+    assert find_head({"y": np.concatenate([SHARES, gaps])}, None, (), THREE).activation == "none"
+    assert find_head({"y": np.concatenate([LOGITS, gaps])}, None, (), THREE).activation == "softmax"
+    one = np.concatenate([SHARES[:, :1], gaps[:, :1]])
+    assert find_head({"y": one}, None, (), TWO).activation == "none"
+    assert find_head({"y": np.concatenate([one, [[7.0]]])}, None, (), TWO).activation == "sigmoid"
+
+
 def test_scores_that_sum_to_one_but_are_negative_are_logits() -> None:
     """Probabilities are never negative."""
     shifted = LOGITS - (LOGITS.sum(axis=1, keepdims=True) - 1) / 3

@@ -115,7 +115,8 @@ def find_head(
             kind: Activation = "none" if _are_probabilities(array) else "softmax"
             return Head(name, kind, order=_order(own, wanted))
         if width == 1 and len(wanted) == 2:
-            inside = array.min() >= 0 and array.max() <= 1
+            finite = array[np.isfinite(array)]
+            inside = len(finite) and finite.min() >= 0 and finite.max() <= 1
             return Head(name, "none" if inside else "sigmoid", order=_order(own, wanted))
     for name, array in outputs.items():
         if array.dtype.kind in "iuUO" and passes is None:
@@ -171,8 +172,10 @@ def _order(own: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp] | None
 
 
 def _are_probabilities(array: NDArray[Any]) -> bool:
+    """Whether rows sum to 1; one that is not finite, as of an item with gaps, tells nothing."""
+    array = array[np.isfinite(array).all(axis=-1)]
     sums = array.sum(axis=-1)
-    return bool(array.min() >= -_TOLERANCE and np.all(np.abs(sums - 1) < _TOLERANCE))
+    return bool(len(array) and array.min() >= -_TOLERANCE and np.all(np.abs(sums - 1) < _TOLERANCE))
 
 
 def _activate(values: NDArray[np.float64], activation: Activation) -> NDArray[np.float64]:

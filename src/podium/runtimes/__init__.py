@@ -12,8 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from podium.errors import ModelError, PodiumError, UntrustedModel, nearest
-from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec, needs
+from podium.errors import MissingExtra, ModelError, PodiumError, UntrustedModel, nearest
+from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec
 
 __all__ = [
     "RUNTIMES",
@@ -116,14 +116,15 @@ def export_onnx(source: Source, example: Arrays, file: Path) -> None:
         able = (name for name in RUNTIMES if hasattr(_runtime(name), "export_onnx"))
         kind = runtime_of(source.file, source.runtime)
         raise ModelError(
-            f"{source.file.name}: a model of the runtime {kind!r} cannot be exported to ONNX. "
-            f"Those of these can: {', '.join(able)}."
+            f"{source.file.name}: a model of the runtime {kind!r} cannot be exported to ONNX; "
+            f"those of these can: {', '.join(able)}"
         )
     try:
-        with needs(source.file, "export to ONNX", "optimize"):
-            export(source, example, file)
+        export(source, example, file)
     except PodiumError:
         raise
+    except ImportError as err:
+        raise MissingExtra(f"{source.file.name} (export to ONNX)", "optimize") from err
     except Exception as err:  # exporters raise whatever they meet
         told = str(err).strip().partition("\n")[0]
         raise ModelError(

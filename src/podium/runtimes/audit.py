@@ -132,9 +132,10 @@ def _knows_its_neighbours(thing: Any) -> bool:
 
     if not isinstance(thing, NeighborsBase) or not hasattr(thing, "classes_"):
         return True
-    codes = np.asarray(thing._y)
-    known = codes.shape == (thing._fit_X.shape[0],) and codes.min() >= 0
-    return bool(known and codes.max() < len(thing.classes_))
+    classes = thing.classes_ if isinstance(thing.classes_, list) else [thing.classes_]
+    codes = np.asarray(thing._y).reshape(-1, len(classes))
+    known = codes.shape[0] == thing._fit_X.shape[0] and codes.min() >= 0
+    return bool(known and np.all(codes < [len(one) for one in classes]))
 
 
 def _build_searches(things: Iterable[Any]) -> list[str]:

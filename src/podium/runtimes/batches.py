@@ -15,9 +15,9 @@ Outputs = dict[str, NDArray[Any]]
 
 def in_batches(run: Callable[[Arrays], Outputs], inputs: Arrays, size: int | None) -> Outputs:
     """Return the outputs for all rows of `inputs` from runs of `size` rows; None takes any."""
-    if size is None:
-        return run(inputs)
     rows = len(next(iter(inputs.values())))
+    if size is None:
+        return _with_batch(run(inputs), rows)
     parts = [
         _padded(run, {name: array[start : start + size] for name, array in inputs.items()}, size)
         for start in range(0, rows, size)
@@ -30,4 +30,10 @@ def _padded(run: Callable[[Arrays], Outputs], part: Arrays, size: int) -> Output
     if rows < size:
         part = {name: np.concatenate([array, np.repeat(array[-1:], size - rows, axis=0)])
                 for name, array in part.items()}  # fmt: skip
-    return {name: array[:rows] for name, array in run(part).items()}
+    return {name: array[:rows] for name, array in _with_batch(run(part), size).items()}
+
+
+def _with_batch(outputs: Outputs, rows: int) -> Outputs:
+    """Put back the axis of the batch, which a squeeze in a model drops for a single row."""
+    return {name: array[None] if rows == 1 and array.shape[:1] != (1,) else array
+            for name, array in outputs.items()}  # fmt: skip

@@ -26,6 +26,10 @@ BROKEN: Final = (
 Matrix = NDArray[np.float64]
 
 
+class UnservedError(ValueError):
+    """The model is sound, and of a kind that is not served."""
+
+
 @dataclass(kw_only=True)
 class BoostedModel(Model):
     """Boosted trees: `answer` makes the output of a matrix, shape (batch, columns).
@@ -53,15 +57,20 @@ def columns_of(names: Sequence[str], categories: Mapping[int, Sequence[Any]]) ->
 
 
 def inputs_of(columns: Sequence[Column]) -> tuple[TensorSpec, ...]:
-    """Return one matrix, or, where a column takes texts, one input a column."""
+    """Return one matrix, or, where a column takes texts, one input a column.
+
+    All of them may be missing; that the training had missing values, no file tells.
+    """
     if any(column.known for column in columns):
-        return tuple(column.spec for column in columns)
+        return tuple(column.spec._replace(optional=False) for column in columns)
     return (TensorSpec("X", np.dtype(np.float64), (None, len(columns))),)
 
 
 def reason(err: Exception) -> str:
     """Return in words why a file is damaged."""
-    return f"{err} is missing" if isinstance(err, KeyError) else str(err)
+    if isinstance(err, KeyError):
+        return f"{err} is missing"
+    return str(err) if isinstance(err, ValueError) else "a part of it has another form"
 
 
 def output_of(name: str, groups: int) -> TensorSpec:

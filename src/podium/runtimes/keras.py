@@ -25,6 +25,7 @@ from podium.usercode import load_object
 from podium.usercode import told as told_of_code
 
 BACKENDS: Final = ("tensorflow", "torch", "jax")
+_BACKEND: Final = "KERAS_BACKEND"
 _WHAT: Final = "Keras model"
 _HARMLESS: Final = "When providing `inputs` as a dict"
 
@@ -67,9 +68,15 @@ def export_onnx(source: Source, example: Arrays, file: Path) -> None:
 class Saved:
     """What a file tells before anything is built: all empty for weights alone."""
 
-    config: dict[str, Any]
-    loss: object = None
-    version: str | None = None
+    config: object
+    loss: object
+    version: str
+
+    @classmethod
+    def of(cls, config: object, training: object, version: object) -> Saved:
+        """Return what the parts of a file tell, which may hold anything."""
+        loss = training.get("loss") if isinstance(training, dict) else None
+        return cls(config, loss, version if isinstance(version, str) else "")
 
 
 def _import_keras(source: Source) -> Any:
@@ -81,7 +88,10 @@ def _import_keras(source: Source) -> Any:
             f"{INSTALL.format(extra='torch')}. TensorFlow", "tensorflow",
         )  # fmt: skip
     if found and found[0] != "tensorflow" and "keras" not in sys.modules:
-        os.environ.setdefault("KERAS_BACKEND", found[0])
+        os.environ.setdefault(_BACKEND, found[0])
+    chosen = os.environ.get(_BACKEND)
+    if chosen and not find_spec(chosen):
+        raise ModelError(f"{file.name} ({_WHAT}): {_BACKEND} is {chosen!r}, which is not installed")
     with needs(file, _WHAT, "keras" if found else "tensorflow"), quiet():
         import h5py  # noqa: F401  what is missing is said before anything else
         import keras
@@ -100,20 +110,19 @@ def _read(file: Path) -> Saved:
 
     if zipfile.is_zipfile(file):
         config, metadata = keras_audit.read_archive(file)
-        # It is not compiled: what only training needs is never built.
-        loss = (config.pop("compile_config", None) or {}).get("loss")
         _check_ending(file, ".keras")
-        return Saved(config, loss, metadata.get("keras_version"))
+        # It is not compiled: what only training needs is never built.
+        return Saved.of(config, config.pop("compile_config", None), metadata.get("keras_version"))
     if not h5py.is_hdf5(file):
         raise ModelError(f"{file.name} is no Keras model: neither a .keras archive nor HDF5")
     attributes = hdf5.audit(file.name, file, file.stat().st_size)
     _check_ending(file, ".h5", ".hdf5")
     try:
         config = loads(attributes.get("model_config", "{}"))
-        loss = loads(attributes.get("training_config", "{}")).get("loss")
-    except (ValueError, AttributeError, RecursionError) as err:
+        training = loads(attributes.get("training_config", "{}"))
+    except (ValueError, RecursionError) as err:
         raise ModelError(f"{file.name} is damaged: its configuration is no JSON: {err}") from err
-    return Saved(config, loss, attributes.get("keras_version"))
+    return Saved.of(config, training, attributes.get("keras_version"))
 
 
 def _check_ending(file: Path, *endings: str) -> None:
@@ -139,7 +148,9 @@ def _build(source: Source, keras: Any, saved: Saved) -> tuple[Any, tuple[str, ..
             warnings.simplefilter("always", UserWarning)
             built = keras.saving.load_model(str(file), compile=False, safe_mode=safe)
     except Exception as err:  # Keras passes on whatever a damaged file causes
-        raise ModelError(f"{file.name}: Keras cannot load it: {told(err)} {other}".strip()) from err
+        way = keras_audit.WAY_OUT_OF_KERAS_2 if saved.version.startswith("2.") else other
+        why = told(err).rstrip(".")
+        raise ModelError(f"{file.name}: Keras cannot load it: {why}. {way}".strip()) from err
     return built, tuple(filter(None, [other, *_cautions(caught)]))
 
 
@@ -150,7 +161,7 @@ def _cautions(caught: Iterable[warnings.WarningMessage]) -> Iterator[str]:
             yield f"Keras says: {' '.join(str(one.message).split())}"
 
 
-def _is_data(source: Source, keras: Any, config: dict[str, Any]) -> bool:
+def _is_data(source: Source, keras: Any, config: object) -> bool:
     """Whether a configuration holds no code; if it does, the maker vouches for it."""
     findings = keras_audit.examine(config, lambda name: _exports(keras, name))
     keras_audit.refuse_foreign(source.file, findings)

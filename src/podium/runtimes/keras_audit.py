@@ -24,6 +24,9 @@ CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"
 WEIGHTS: Final = "model.weights.h5"
 
+WAY_OUT_OF_KERAS_2: Final = (
+    'Load it with tf_keras and serve the SavedModel that model.export("m") writes.'
+)
 _PROGRAMS: Final = {"Lambda", "__lambda__", "TorchModuleWrapper"}
 _KERAS_2: Final = {"SlicingOpLambda", "TFOpLambda"}
 _PLAIN: Final = {
@@ -157,7 +160,7 @@ def refuse_foreign(file: Path, findings: Findings) -> None:
     if findings.bygone:
         raise ModelError(
             f"{file.name} holds {_listed(findings.bygone)} of Keras 2, which Keras 3 cannot build. "
-            'Load it with tf_keras and serve the SavedModel that model.export("m") writes.'
+            f"{WAY_OUT_OF_KERAS_2}"
         )
 
 

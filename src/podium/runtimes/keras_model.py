@@ -13,7 +13,7 @@ import numpy as np
 from podium.errors import ModelError
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec
 from podium.runtimes.batches import Outputs, in_batches
-from podium.runtimes.keras_tell import choices, image, task
+from podium.runtimes.keras_tell import caution, choices, image, task
 from podium.runtimes.quiet import quiet
 from podium.runtimes.tensorflow import plain, tensor_spec
 
@@ -40,6 +40,8 @@ class KerasModel(Model):
         """Write the model as an ONNX graph; `example` is a batch of its inputs."""
         import keras
 
+        if len(self.inputs) == 1:  # a factory's may have another name at each loading
+            example = {self.inputs[0].name: next(iter(example.values()))}
         self.predict(example)
         specs = [keras.InputSpec(dtype=_dtype(spec), shape=spec.shape, name=spec.name)
                  for spec in self.inputs]  # fmt: skip
@@ -67,7 +69,7 @@ def adapt(source: Source, built: Any, loss: object, notes: tuple[str, ...]) -> K
         outputs=_outputs(keras, built),
         task=task(built, loss),
         image=image(built, inputs),
-        notes=notes,
+        notes=tuple(filter(None, [*notes, caution(built)])),
         built=built,
         call=_caller(keras, built),
         batch_size=sizes.pop() if len(sizes) == 1 else None,

@@ -9,7 +9,8 @@ from podium.runtimes.base import Task, TensorSpec
 from podium.spec import Image, Layout
 
 _PROBABILITIES: Final = {"softmax", "sigmoid"}
-_AMOUNTS: Final = {"linear", "relu", "softplus", "exponential"}
+_AMOUNTS: Final = {"relu", "softplus", "exponential"}
+"""Activations of amounts; one linear number may also be a logit."""
 _CHANNELS: Final[dict[int | None, Literal["grey", "rgb"]]] = {1: "grey", 3: "rgb"}
 _PIXELS: Final = 1 / 50
 """A first layer that scales by less than this takes 8-bit values."""
@@ -28,6 +29,18 @@ def task(model: Any, loss: object) -> Task | None:
         return "classification"
     width = getattr(last, "units", None)
     return "regression" if width == 1 and activation in _AMOUNTS else None
+
+
+def caution(model: Any) -> str:
+    """Return what the maker should know of the last layer, or ""."""
+    last = _last(model)
+    width = getattr(last, "units", None) or 1
+    if getattr(getattr(last, "activation", None), "__name__", "") != "sigmoid" or width == 1:
+        return ""
+    return (
+        f"The last layer is a sigmoid over {width} classes, which need not exclude each other. "
+        "Podium answers with one of them: the probabilities it shows sum to 1."
+    )
 
 
 def image(model: Any, inputs: Sequence[TensorSpec]) -> Image | None:

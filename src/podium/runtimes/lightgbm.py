@@ -18,6 +18,7 @@ from podium.runtimes.boosters import (
     FORGED,
     BoostedModel,
     Matrix,
+    UnservedError,
     check_answer,
     columns_of,
     inputs_of,
@@ -80,6 +81,8 @@ def _read(file: Path) -> tuple[Text, tuple[str, ...]]:
         raise ModelError(f"{file.name} is no LightGBM model, or damaged: {reason(err)}") from err
     try:
         audit(text)
+    except UnservedError as err:
+        raise ModelError(f"{file.name}: {err}.") from err
     except BROKEN as err:
         raise UntrustedModel(f"{file.name}: {reason(err)}. {FORGED}") from err
     return (replace(text, trees=text.trees[: rounds * text.groups]) if rounds else text), labels

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.runtimes.boosters import count, lead_on
+from podium.runtimes.boosters import UnservedError, count, lead_on
 
 _END: Final = "end of trees"
 _VERSIONS: Final = ("v2", "v3", "v4")
@@ -107,7 +107,9 @@ def audit(text: Text) -> None:
         ValueError: saying what is wrong; KeyError: a line is missing.
     """
     header, groups, columns = text.header, text.groups, len(text.names)
-    _require(header["version"] in _VERSIONS, f"its version is {header['version']}")
+    if header["version"] not in _VERSIONS:
+        known = ", ".join(_VERSIONS)
+        raise UnservedError(f"its format is {header['version']!r}; Podium knows {known}")
     _require(1 <= groups <= max(1, len(text.trees)), "a class has no tree")
     _require(len(text.trees) % groups == 0, "trees are missing")
     _require(columns == count(header["max_feature_idx"]) + 1 > 0, "names of columns are missing")
@@ -178,7 +180,10 @@ def _floats(tree: Table, key: str, length: int) -> NDArray[np.float64]:
 
 def _array(tree: Table, key: str, length: int | None, kind: type) -> NDArray[Any]:
     _require(_NUMBERS.fullmatch(tree[key]), f"{key} holds something else than numbers")
-    found = np.array(tree[key].split(), kind)
+    try:
+        found: NDArray[Any] = np.array(tree[key].split(), kind)
+    except (ValueError, OverflowError) as err:
+        raise ValueError(f"{key} holds something else than numbers") from err
     _require(length in (None, len(found)), f"{key} has {len(found)} numbers instead of {length}")
     return found
 

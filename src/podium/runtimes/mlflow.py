@@ -6,6 +6,7 @@ file may hold. Only what is no other than a program, and vouched for, is loaded 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,6 @@ from podium.runtimes.mlmodel import MLmodel, read
 from podium.runtimes.pyfunc import load_program
 from podium.runtimes.trust import require_trust, sha256
 from podium.runtimes.versions import mismatch
-from podium.usercode import let_import
 
 
 class _Flavor(NamedTuple):
@@ -48,8 +48,8 @@ _FLAVORS: Final[Mapping[str, _Flavor]] = {
 _SUFFIXES: Final = (".pkl", ".pickle", ".joblib", ".cloudpickle", ".pth", ".pt")
 _PROTOCOLS: Final = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 _REMEDY: Final = (
-    "Log the model again as data: mlflow.sklearn with serialization_format='skops', "
-    "mlflow.pytorch with 'pt2', mlflow.lightgbm with the Booster, or with mlflow.xgboost, "
+    "Log the model again as data: mlflow.sklearn or mlflow.lightgbm with "
+    "serialization_format='skops', mlflow.pytorch with 'pt2', or with mlflow.xgboost, "
     "mlflow.keras, mlflow.onnx or mlflow.transformers."
 )
 
@@ -71,7 +71,7 @@ def load(source: Source) -> Model:
     if risk:
         require_trust(source, files(folder), risk, _REMEDY)
         if told.code is not None:
-            let_import(told.code)
+            sys.path.append(str(told.code.resolve()))
     if inner is None:
         return load_program(source, told)
     return _overlaid(_load_inner(source, told, inner), told)

@@ -72,7 +72,10 @@ class MLmodel:
         Raises:
             ModelError: naming a column of a type that Podium cannot give.
         """
-        return tuple(self._spec(one) for one in self._listed("inputs"))
+        try:
+            return tuple(self._spec(one) for one in self._listed("inputs"))
+        except (KeyError, TypeError, ValueError) as err:
+            raise ModelError(f"{self.folder.name}: its signature is damaged: {err!r}") from err
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,7 +97,7 @@ class MLmodel:
             shape = tuple(None if size < 0 else int(size) for size in told["shape"])
             kind = "object" if told["dtype"] in ("str", "object", "string") else told["dtype"]
             return TensorSpec(str(one.get("name", "X")), np.dtype(kind), shape)
-        name, kind = str(one.get("name", "X")), one.get("type")
+        name, kind = str(one.get("name", "X")), str(one.get("type"))
         if kind not in _DTYPES:
             raise ModelError(
                 f"{self.folder.name}: the column {name!r} of its signature is {kind!r}. Podium "

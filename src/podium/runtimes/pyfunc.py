@@ -34,6 +34,7 @@ def load_program(source: Source, told: MLmodel) -> Model:
     """
     with _quiet(), needs(source.file, "MLflow model", "mlflow"):
         import mlflow.pyfunc
+    inputs = told.inputs
     notes = tuple(_notes(told))
     try:
         with _quiet():
@@ -44,7 +45,6 @@ def load_program(source: Source, told: MLmodel) -> Model:
             f"{source.file.name}: MLflow cannot load it: {why}. Install what it was logged with: "
             f"pip install -r {source.file / 'requirements.txt'}. {' '.join(notes)}".rstrip()
         ) from err
-    inputs = told.inputs
     if not inputs:
         inputs = () if source.expects is None else (source.expects,)
         notes = (*notes, f"{source.file.name} {_NAMELESS}")

@@ -31,10 +31,10 @@ FAMILIES: Final = (
 )  # fmt: skip
 """TensorFlow's modules of operators on arrays, tables and variables."""
 OTHERS: Final = {
-    "Assert", "DynamicPartition", "DynamicStitch", "ParallelDynamicStitch", "ShardedFilename",
-    "TensorArrayCloseV3", "TensorArrayConcatV3", "TensorArrayGatherV3", "TensorArrayReadV3",
-    "TensorArrayScatterV3", "TensorArraySizeV3", "TensorArraySplitV3", "TensorArrayV3",
-    "TensorArrayWriteV3",
+    "Assert", "DynamicPartition", "DynamicStitch", "IteratorGetNext", "ParallelDynamicStitch",
+    "ShardedFilename", "TensorArrayCloseV3", "TensorArrayConcatV3", "TensorArrayGatherV3",
+    "TensorArrayReadV3", "TensorArrayScatterV3", "TensorArraySizeV3", "TensorArraySplitV3",
+    "TensorArrayV3", "TensorArrayWriteV3",
 }  # fmt: skip
 """Harmless operators of other families."""
 DENIED: Final = {"Abort", "ImmutableConst", "RemoteCall", "SymbolicGradient"}

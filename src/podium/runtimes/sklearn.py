@@ -5,7 +5,10 @@ from __future__ import annotations
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +21,16 @@ from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec, needs
 from podium.runtimes.columns import Table
 from podium.runtimes.pickles import load_pickle
 from podium.runtimes.skops_file import load_skops
-from podium.runtimes.steps import table_of, vectorizer_of
+from podium.runtimes.steps import VECTORIZERS, kinds_of, table_of, vectorizer_of
 
 _FLOAT: Final = np.dtype(np.float64)
 _TEXT: Final = TensorSpec("text", np.dtype(np.object_), (None,))
-_PICKLES: Final = (".pkl", ".pickle", ".joblib")
+_FORESTS: Final = frozenset(
+    ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier",
+     "ExtraTreesRegressor")
+)  # fmt: skip
+_GREEDY: Final = frozenset(("BaseHistGradientBoosting", "NeighborsBase"))
+"""Estimators whose compiled code would take all processors for one row."""
 
 
 def load(source: Source) -> SklearnModel:
@@ -38,7 +46,7 @@ def load(source: Source) -> SklearnModel:
     warnings.filterwarnings("ignore", "X does not have valid feature names")
     estimator, notes = load_estimator(source)
     try:
-        return _adapt(source.file, estimator, notes)
+        return _adapt(source, estimator, notes)
     except PodiumError:
         raise
     except Exception as err:  # an estimator may lack whatever fitting gives it
@@ -53,9 +61,11 @@ def load_estimator(source: Source) -> tuple[Any, tuple[str, ...]]:
         ModelError: as `load` says.
     """
     file = source.file
+    pickled = file.suffix.lower() != ".skops" and not zipfile.is_zipfile(file)
     with needs(file, "scikit-learn model", "sklearn"):
-        import skops.io  # noqa: F401  what is missing is said before anything else
-    pickled = file.suffix.lower() in _PICKLES and not zipfile.is_zipfile(file)
+        import sklearn.base  # noqa: F401  what is missing is said before anything else
+
+        import_module("joblib" if pickled else "skops.io")
     estimator, notes = load_pickle(source) if pickled else load_skops(file)
     for part in reachable(estimator):
         _tame(source, part)
@@ -84,17 +94,20 @@ def export_onnx(source: Source, _example: Arrays, file: Path) -> None:
 class SklearnModel(Model):
     """A fitted estimator; `table` is what it takes where that is neither a matrix nor texts.
 
-    A forest answers with the votes of its trees.
+    It answers under `limited`, with no more threads than it may have; a forest with the votes of
+    its trees.
     """
 
     estimator: Any
     table: Table | None
     output: str
     answer: Callable[[Any], Any]
+    limited: Callable[[], AbstractContextManager[object]]
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return votes (batch, trees, ...), probabilities (batch, classes), label or value."""
-        found = np.asarray(self.answer(self._given(inputs)))
+        with self.limited():
+            found = np.asarray(self.answer(self._given(inputs)))
         # A class may be a number such as 1.0; as a label it is a name.
         return {self.output: found.astype(str).astype(np.object_)
                 if self.output == "label" else found}  # fmt: skip
@@ -108,12 +121,10 @@ class SklearnModel(Model):
 
 def _tame(source: Source, part: Any) -> None:
     """Keep a part of an estimator from starting processes; refuse one that reads files."""
-    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
-
     if hasattr(part, "n_jobs"):
         own = type(part).__module__.startswith("sklearn.")
         part.n_jobs = None if own else source.threads
-    if isinstance(part, CountVectorizer | HashingVectorizer) and part.input != "content":
+    if kinds_of(part) & VECTORIZERS and part.input != "content":
         raise ModelError(
             f"{source.file.name}: its {type(part).__name__} takes a text for the name of a file "
             'to read. Train it with input="content".'
@@ -122,20 +133,21 @@ def _tame(source: Source, part: Any) -> None:
 
 def _best(file: Path, estimator: Any) -> Any:
     """Return the estimator that a search such as GridSearchCV has found, or the one itself."""
-    from sklearn.model_selection._search import BaseSearchCV
-
-    if not isinstance(estimator, BaseSearchCV):
+    if "BaseSearchCV" not in kinds_of(estimator):
         return estimator
     if not hasattr(estimator, "best_estimator_"):
         raise ModelError(f"{file.name}: the {type(estimator).__name__} is not fitted")
     return estimator.best_estimator_
 
 
-def _adapt(file: Path, estimator: Any, notes: tuple[str, ...]) -> SklearnModel:
-    task = _task(file, estimator)
-    _check_booster(file, estimator)
+def _adapt(source: Source, estimator: Any, notes: tuple[str, ...]) -> SklearnModel:
+    task = _task(source.file, estimator)
+    _check_booster(source.file, estimator)
     text = vectorizer_of(estimator) is not None
     table = None if text else table_of(estimator)
+    if table is not None and table.named:
+        with needs(source.file, "scikit-learn model of a DataFrame", "sklearn"):
+            import_module("pandas")
     output, answer = _answer(estimator, task)
     features = () if table else tuple(map(str, getattr(estimator, "feature_names_in_", ())))
     return SklearnModel(
@@ -150,7 +162,17 @@ def _adapt(file: Path, estimator: Any, notes: tuple[str, ...]) -> SklearnModel:
         table=table,
         output=output,
         answer=answer,
+        limited=_limit(estimator, source.threads),
     )
+
+
+def _limit(estimator: Any, threads: int) -> Callable[[], AbstractContextManager[object]]:
+    """Return what holds the OpenMP threads of those estimators down that would take all."""
+    from threadpoolctl import ThreadpoolController
+
+    if not any(kinds_of(part) & _GREEDY for part in reachable(estimator)):
+        return nullcontext
+    return partial(ThreadpoolController().select(user_api="openmp").limit, limits=threads)
 
 
 def _task(file: Path, estimator: Any) -> Task:
@@ -181,9 +203,7 @@ def _task(file: Path, estimator: Any) -> Task:
 
 
 def _has_several_targets(estimator: Any) -> bool:
-    from sklearn.pipeline import Pipeline
-
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    last = estimator[-1] if "Pipeline" in kinds_of(estimator) else estimator
     coded = getattr(getattr(last, "_label_binarizer", None), "y_type_", "")
     several = isinstance(getattr(last, "classes_", None), list)
     return several or getattr(last, "multilabel_", False) or coded.startswith("multilabel")
@@ -219,19 +239,9 @@ def _answer(estimator: Any, task: Task) -> tuple[str, Callable[[Any], Any]]:
 
 def _split(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
     """Return an estimator's preprocessing and the forest behind it, or None."""
-    from sklearn.ensemble import (
-        ExtraTreesClassifier,
-        ExtraTreesRegressor,
-        RandomForestClassifier,
-        RandomForestRegressor,
-    )
-    from sklearn.pipeline import Pipeline
-
-    forests = (RandomForestClassifier, RandomForestRegressor,
-               ExtraTreesClassifier, ExtraTreesRegressor)  # fmt: skip
-    if isinstance(estimator, forests):
+    if kinds_of(estimator) & _FORESTS:
         return lambda x: x, estimator
-    if isinstance(estimator, Pipeline) and isinstance(estimator[-1], forests):
+    if "Pipeline" in kinds_of(estimator) and kinds_of(estimator[-1]) & _FORESTS:
         return estimator[:-1].transform, estimator[-1]
     return lambda x: x, None
 

@@ -7,11 +7,20 @@ which column goes where.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from podium.runtimes.columns import Column, Table, is_missing, is_text
+
+VECTORIZERS: Final = frozenset(("CountVectorizer", "HashingVectorizer"))
+_WRAPPERS: Final = frozenset(
+    ("FixedThresholdClassifier", "SelfTrainingClassifier", "TunedThresholdClassifierCV")
+)
+_ENSEMBLES: Final = frozenset(
+    ("StackingClassifier", "StackingRegressor", "VotingClassifier", "VotingRegressor",
+     "OneVsRestClassifier")
+)  # fmt: skip
 
 
 class Flow(NamedTuple):
@@ -37,38 +46,39 @@ def table_of(estimator: Any) -> Table | None:
     return Table(columns, named=bool(names)) if texts or (names and by_name) else None
 
 
+def kinds_of(step: Any) -> set[str]:
+    """Return the names of a step's class and of those that it derives from.
+
+    Comparing names spares the imports of modules that the estimator has nothing of.
+    """
+    return {kind.__name__ for kind in type(step).__mro__}
+
+
 def vectorizer_of(estimator: Any) -> Any:
     """Return what makes numbers of texts in an estimator that takes texts, else None."""
-    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
-    from sklearn.pipeline import FeatureUnion, Pipeline
-
     first = estimator
     while True:
-        if isinstance(first, Pipeline):
+        kinds = kinds_of(first)
+        if "Pipeline" in kinds:
             first = first.steps[0][1]
-        elif isinstance(first, FeatureUnion):
+        elif "FeatureUnion" in kinds:
             first = first.transformer_list[0][1]
         elif members(first):
             first = members(first)[0]
         else:
-            return first if isinstance(first, CountVectorizer | HashingVectorizer) else None
+            return first if kinds & VECTORIZERS else None
 
 
 def members(step: Any) -> list[Any]:
     """Return the fitted estimators that an estimator gives its own input to."""
-    from sklearn import calibration, compose, ensemble, model_selection, multiclass, semi_supervised
-
-    wrappers = (model_selection.FixedThresholdClassifier, semi_supervised.SelfTrainingClassifier,
-                model_selection.TunedThresholdClassifierCV)  # fmt: skip
-    several = (ensemble.StackingClassifier, ensemble.StackingRegressor, ensemble.VotingClassifier,
-               ensemble.VotingRegressor, multiclass.OneVsRestClassifier)  # fmt: skip
-    if isinstance(step, wrappers):
+    kinds = kinds_of(step)
+    if kinds & _WRAPPERS:
         return [step.estimator_]
-    if isinstance(step, several):
+    if kinds & _ENSEMBLES:
         return list(step.estimators_)
-    if isinstance(step, compose.TransformedTargetRegressor):
+    if "TransformedTargetRegressor" in kinds:
         return [step.regressor_]
-    if isinstance(step, calibration.CalibratedClassifierCV):
+    if "CalibratedClassifierCV" in kinds:
         return [one.estimator for one in step.calibrated_classifiers_]
     return []
 
@@ -81,18 +91,15 @@ class _Walk:
 
     def visit(self, step: Any, flows: Flows) -> Flows:
         """Let a step tell what it knows of its columns; return what leaves it."""
-        from sklearn.compose import ColumnTransformer
-        from sklearn.pipeline import FeatureUnion, Pipeline
-
-        if isinstance(step, Pipeline):
+        kinds = kinds_of(step)
+        if "Pipeline" in kinds:
             for _, part in step.steps:
                 flows = self.visit(part, flows)
             return flows
-        if isinstance(step, ColumnTransformer):
+        if "ColumnTransformer" in kinds:
             return self._columns(step, flows)
-        parts = [part for _, part in step.transformer_list] if isinstance(
-            step, FeatureUnion
-        ) else members(step)  # fmt: skip
+        union = "FeatureUnion" in kinds
+        parts = [part for _, part in step.transformer_list] if union else members(step)
         for part in parts:
             _end(self.visit(part, flows), able=False)
         return [] if parts else _leaf(step, flows)
@@ -142,7 +149,7 @@ def _encode(step: Any, flows: Flows) -> Flows:
         if flow and flow.gaps:
             flow.column.tolerate(markers[0] if markers else np.nan, bool(markers) or stays)
         out.append(flow and Flow(flow.column, raw=False, gaps=flow.gaps and stays))
-    return out if type(step).__name__ == "OrdinalEncoder" else []
+    return out if "OrdinalEncoder" in kinds_of(step) else []
 
 
 def _impute(step: Any, flows: Flows) -> Flows:
@@ -163,15 +170,12 @@ def _impute(step: Any, flows: Flows) -> Flows:
 
 def _pass(step: Any, flows: Flows) -> Flows:
     """A transformer may pass columns on, changed; at an estimator they end."""
-    from sklearn.base import OneToOneFeatureMixin
-    from sklearn.preprocessing import FunctionTransformer
-    from sklearn.utils import get_tags
-
+    kinds = kinds_of(step)
     if hasattr(step, "get_support"):
         return [flow for flow, kept in zip(flows, step.get_support(), strict=False) if kept]
-    able = bool(get_tags(step).input_tags.allow_nan)
-    one_to_one = isinstance(step, OneToOneFeatureMixin)
-    if isinstance(step, FunctionTransformer):
+    able = _allows_gaps(step)
+    one_to_one = "OneToOneFeatureMixin" in kinds
+    if "FunctionTransformer" in kinds:
         if step.func is None:
             return flows
         able = not step.validate
@@ -181,6 +185,15 @@ def _pass(step: Any, flows: Flows) -> Flows:
     _encode_own(step, flows)
     _end(flows, able and hasattr(step, "predict"))
     return []
+
+
+def _allows_gaps(step: Any) -> bool:
+    from sklearn.utils import get_tags
+
+    try:
+        return bool(get_tags(step).input_tags.allow_nan)
+    except AttributeError:  # a step of the maker's own that is no BaseEstimator
+        return False
 
 
 def _encode_own(step: Any, flows: Flows) -> None:

@@ -40,7 +40,8 @@ def load(source: Source) -> Model:
         with quiet():
             loaded = tf.saved_model.load(str(folder))
     except Exception as err:  # TensorFlow passes on whatever a damaged folder causes
-        raise ModelError(f"{folder.name}: TensorFlow cannot load it: {told(err)} {other}") from err
+        why = f"{told(err).rstrip('.')}. {other}".strip()
+        raise ModelError(f"{folder.name}: TensorFlow cannot load it: {why}") from err
     model = _adapt(source, loaded)
     model.notes = (other,) if other else ()
     return model
@@ -63,7 +64,7 @@ def start(threads: int) -> None:
 
 def told(error: BaseException) -> str:
     """Return an error of TensorFlow or Keras in one line; they may print a whole model."""
-    _, _, cause = str(error).rpartition("Exception encountered:")
+    cause = str(error).rpartition("Exception encountered:")[2].partition("Full object config")[0]
     line = " ".join(cause.split()) or type(error).__name__
     return line if len(line) < 300 else f"{line[:300]}..."
 

@@ -103,10 +103,9 @@ class TorchModel(Model):
     def _run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         import torch
 
-        rows = len(next(iter(inputs.values())))
         with torch.inference_mode():
             found = self.answer(self.tensors(inputs))
-            return {name: _array(tensor, rows) for name, tensor in found.items()}
+            return {name: _array(tensor) for name, tensor in found.items()}
 
 
 @dataclass(kw_only=True)
@@ -204,14 +203,13 @@ def _named(found: Any) -> dict[str, Any]:
     return named
 
 
-def _array(tensor: Any, rows: int) -> NDArray[Any]:
+def _array(tensor: Any) -> NDArray[Any]:
     import torch
 
     if tensor.dtype in (torch.float16, torch.bfloat16):
         tensor = tensor.float()
     array: NDArray[Any] = tensor.numpy(force=True)
-    # A squeeze() in the module drops the axis of the batch where there is a single row.
-    return array[None] if rows == 1 and array.shape[:1] != (1,) else array
+    return array
 
 
 def _scripted(source: Source) -> Any:

@@ -134,6 +134,8 @@ class GraphMaker:
             return self._value(value)
         if kind in ("as_tensors", "as_sym_ints", "as_sym_floats", "as_sym_bools"):
             return [self._value(one) for one in value]
+        if kind == "as_optional_tensor":
+            return self._argument(value)
         if kind == "as_optional_tensors":
             return [self._argument(one) for one in value]
         if kind == "as_scalar_type":

@@ -95,6 +95,10 @@ def _program(body: Json, state: Mapping[str, Any], note: str) -> Program:
     for node in maker.written:
         _copy_first(maker.graph, node)
     least, most = _rows([shapes[name] for name in inputs], body["range_constraints"])
+    fixed = (
+        f"The program takes {least} rows at a time and is run as often as a request needs it. "
+        "Exported with dynamic_shapes it would take any number at once."
+    )
     return Program(
         module=torch.fx.GraphModule(tensors, maker.graph).eval(),
         inputs=tuple(_tensor_spec(name, shapes[name]) for name in inputs),
@@ -102,7 +106,7 @@ def _program(body: Json, state: Mapping[str, Any], note: str) -> Program:
         dtypes=tuple(dtype_of(shapes[name]["dtype"]) for name in inputs),
         least=least,
         most=most,
-        notes=(note,) if note else (),
+        notes=tuple(filter(None, (note, fixed if least == most else ""))),
     )
 
 

@@ -102,12 +102,13 @@ def _without_wrapper(state: dict[str, Any], own: Mapping[str, Any]) -> dict[str,
 
     DataParallel calls it "module.", torch.compile "_orig_mod.", a LightningModule what it likes.
     """
-    while not any(key in own for key in state):
-        tops = {key.partition(".")[0] for key in state}
-        if len(tops) != 1 or not all("." in key for key in state):
-            break
-        state = {key.partition(".")[2]: value for key, value in state.items()}
-    return state
+    inner = state
+    while not any(key in own for key in inner):
+        tops = {key.partition(".")[0] for key in inner}
+        if len(tops) != 1 or tops & set(inner):  # there is no wrapper, or nothing within it
+            return state
+        inner = {key.partition(".")[2]: value for key, value in inner.items()}
+    return inner
 
 
 def _listed(names: Sequence[str]) -> str:

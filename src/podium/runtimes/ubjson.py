@@ -65,11 +65,14 @@ class _Ubjson:
             return self._list()
         if marker == b"S":
             return self._text()
-        if marker in _FORMATS:
-            return self._number(_FORMATS[marker])
         if marker in _CONSTANTS:
             return _CONSTANTS[marker]
-        raise ValueError(f"{marker!r} at byte {self._at} is no type of UBJSON that is known here")
+        return self._number(self._form(marker))
+
+    def _form(self, marker: bytes) -> str:
+        if marker not in _FORMATS:
+            raise ValueError(f"{marker!r} at byte {self._at - 1} is no type that is known here")
+        return _FORMATS[marker]
 
     def _object(self) -> dict[str, Any]:
         pairs = []
@@ -82,7 +85,7 @@ class _Ubjson:
     def _list(self) -> Any:
         if self._peek() == b"$":
             self._take(1)
-            kind = np.dtype(_FORMATS[self._take(1)])
+            kind = np.dtype(self._form(self._take(1)))
             body = self._take(self._count() * kind.itemsize)
             return np.frombuffer(body, kind)
         if self._peek() == b"#":

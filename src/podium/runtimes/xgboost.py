@@ -19,6 +19,7 @@ from podium.runtimes.boosters import (
     FORGED,
     BoostedModel,
     Matrix,
+    UnservedError,
     check_answer,
     columns_of,
     inputs_of,
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from xgboost import Booster
 
 _OLD: Final = (
-    "it is neither JSON nor UBJSON. A file in XGBoost's old binary format must be saved again by "
-    "the XGBoost that wrote it: booster.save_model('model.ubj')"
+    "it does not begin with '{' as its JSON and UBJSON do. A file in its old binary format must "
+    "be saved again by the XGBoost that wrote it: booster.save_model('model.ubj')"
 )
 _PLACE: Final = re.compile(r"^\[[\d:]+\] \S+: ")
 """Time and source line, with which XGBoost begins its messages."""
@@ -86,6 +87,8 @@ def _read(file: Path, data: bytes) -> tuple[Document, str]:
     try:
         audit(document["learner"])
         return document["learner"], ".".join(str(part) for part in document["version"])
+    except UnservedError as err:
+        raise ModelError(f"{file.name}: {err}.") from err
     except BROKEN as err:
         raise UntrustedModel(f"{file.name}: {reason(err)}. {FORGED}") from err
 

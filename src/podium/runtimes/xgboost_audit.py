@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.runtimes.boosters import count, lead_on
+from podium.runtimes.boosters import UnservedError, count, lead_on
 
 Document = Mapping[str, Any]
 MAX_DEPTH: Final = 10_000
@@ -44,6 +44,8 @@ def audit(learner: Document) -> None:
     for index, tree in enumerate(trees):
         try:
             _check_tree(tree, columns)
+        except UnservedError:
+            raise
         except ValueError as err:
             raise ValueError(f"tree {index}: {err}") from err
 
@@ -77,7 +79,10 @@ def _check_order(model: Document, trees: int, groups: int) -> None:
 
 def _check_tree(tree: Document, columns: int) -> None:
     if tree["tree_param"]["size_leaf_vector"] not in ("0", "1"):
-        raise ValueError("it has several numbers in a leaf")
+        raise UnservedError(
+            "several numbers stand in one leaf, which Podium does not serve. Train the model with "
+            "multi_strategy='one_output_per_tree'"
+        )
     left, right, column, parents = (
         _whole_numbers(tree[key])
         for key in ("left_children", "right_children", "split_indices", "parents")

@@ -1,0 +1,50 @@
+"""`podium serve` of a model without an application around it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from podium.errors import ServeError
+from podium.serve import _application_of, _is_model
+from tests.conformance.graphs import linear
+from tests.support.server import running
+
+
+@pytest.mark.parametrize(
+    ("files", "served"),
+    [
+        (["MLmodel"], True),
+        (["saved_model.pb", "variables/x"], True),
+        (["config.json"], True),
+        (["config.json", "podium.toml"], False),
+        (["podium.toml"], False),
+        (["notes.txt"], False),
+        ([], False),
+    ],
+)
+def test_folder_that_is_a_model(files: list[str], served: bool, tmp_path: Path) -> None:
+    """A folder is a model if a file of one lies in it and no podium.toml."""
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert _is_model(tmp_path) is served
+    assert all(_is_model(tmp_path / name) for name in files)
+
+
+def test_model_file_is_served(tmp_path: Path) -> None:
+    """A model file is served as it is: features by their numbers, classes by theirs."""
+    linear(tmp_path / "net.onnx")
+    with running(tmp_path, "serve", str(tmp_path / "net.onnx")) as server:
+        answer = server.client.predict({"x0": 1, "x1": 2, "x2": 3}).json()
+    assert answer["model"] == "net"
+    assert answer["predictions"][0]["label"] == "class 2"
+
+
+def test_what_keeps_a_model_from_being_served_is_told(tmp_path: Path) -> None:
+    """A model that cannot be served as it is says why, without Podium's name twice."""
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps({}))
+    with pytest.raises(ServeError, match=r"^m\.pkl is a pickle"):
+        _application_of(tmp_path / "m.pkl", tmp_path / "app")
