@@ -13,10 +13,10 @@ from onnx import helper
 from PIL import Image
 
 from podium import __version__, init, serve
-from podium.bring import Origin
 from podium.cli import DEMOS, main
-from podium.hints import Hints
 from podium.init import Order
+from podium.init.bring import Origin
+from podium.init.hints import Hints
 from podium.serve import ServeOptions
 from tests.conformance.cases import build
 from tests.conformance.graphs import FLOAT, constant, linear, save

@@ -161,7 +161,7 @@ def init(model: str | None, output: Path | None, check: bool, **options: Any) ->
     the rest is asked for. Guesses are marked in podium.toml.
     """
     from podium.init import Order, create_application
-    from podium.questions import Terminal
+    from podium.init.questions import Terminal
 
     order = Order.parse(model, options)
     folder = output or order.folder

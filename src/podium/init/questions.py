@@ -10,9 +10,9 @@ from typing import Final, NamedTuple, TypeVar
 import click
 
 from podium.errors import InvalidInput, PodiumError, nearest
-from podium.guess import Guess
-from podium.hints import Hints
 from podium.init import Look
+from podium.init.guess import Guess
+from podium.init.hints import Hints
 
 T = TypeVar("T")
 _MAX_SHOWN: Final = 60

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from podium.errors import ModelError, nearest
-from podium.guess import Findings
-from podium.hints import Hints
+from podium.init.guess import Findings
+from podium.init.hints import Hints
+from podium.init.table import Column, LabelledTable
 from podium.runtimes import Model, TensorSpec
 from podium.spec import RESERVED, Feature
-from podium.table import Column, LabelledTable
 
 NO_NAMES: Final = "The file names no features: write their names, units and ranges."
 _KINDS: Final[dict[str, Any]] = {"i": "integer", "u": "integer", "b": "boolean"}

@@ -14,7 +14,9 @@ import msgspec
 
 from podium.engines.local import LocalEngine
 from podium.errors import PodiumError
-from podium.guess import Guess
+from podium.init.guess import Guess
+from podium.init.table import LabelledTable, Texts
+from podium.init.task import label_of
 from podium.options import Options
 from podium.pipeline import Pipeline
 from podium.pipeline.probe import probe_items
@@ -22,8 +24,6 @@ from podium.prediction import ClassPrediction
 from podium.runtimes import Model
 from podium.signature import Row
 from podium.spec import Example, ModelSpec
-from podium.table import LabelledTable, Texts
-from podium.task import label_of
 
 COUNT: Final = 5
 MAX_ROWS: Final = 400

@@ -13,9 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from podium.app import source_of
-from podium.bring import Origin, bring
 from podium.cpus import available_cpus
-from podium.draft import draft
 from podium.errors import (
     FieldError,
     InvalidInput,
@@ -24,16 +22,18 @@ from podium.errors import (
     SpecError,
     UntrustedModel,
 )
-from podium.examples import with_examples
 from podium.folder import FILE
-from podium.guess import Guess
-from podium.hints import Hints
-from podium.inspect import expected_from, inspect_model, untold
+from podium.init.bring import Origin, bring
+from podium.init.draft import draft
+from podium.init.examples import with_examples
+from podium.init.guess import Guess
+from podium.init.hints import Hints
+from podium.init.inspect import expected_from, inspect_model, untold
+from podium.init.table import LabelledTable, read_header, read_table
 from podium.runtimes import Model, TensorSpec, load, model_files
 from podium.runtimes.trust import sha256
 from podium.spec import ModelSpec, Reference, Spec
 from podium.strict import read
-from podium.table import LabelledTable, read_header, read_table
 
 
 class Ask(Protocol):

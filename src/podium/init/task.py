@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from podium.guess import Findings
-from podium.hints import Hints
+from podium.init.guess import Findings
+from podium.init.hints import Hints
+from podium.init.table import MAX_VALUES, LabelledTable
 from podium.runtimes import Model, Task, TensorSpec
-from podium.table import MAX_VALUES, LabelledTable
 
 NO_LABELS: Final = "The file names no classes: write their names under [task] labels."
 _MAX_TOLD: Final = 3

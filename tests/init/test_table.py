@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podium.errors import InvalidInput
-from podium.table import SAMPLE, SAMPLE_OF_A_LABEL, Column, read_header, read_table
+from podium.init.table import SAMPLE, SAMPLE_OF_A_LABEL, Column, read_header, read_table
 
 PLAIN = "width,colour,kind\n1.5,red,a\n2.5,blue,b\n"
 

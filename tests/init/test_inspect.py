@@ -13,12 +13,12 @@ from onnx import helper
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from podium.errors import FieldError, InvalidInput, ModelError
-from podium.guess import Guess
-from podium.hints import Hints
-from podium.inspect import CHECK, expected_from, inspect_model, untold
+from podium.init.guess import Guess
+from podium.init.hints import Hints
+from podium.init.inspect import CHECK, expected_from, inspect_model, untold
+from podium.init.table import LabelledTable, read_table
 from podium.runtimes import Arrays, Model, Source, TensorSpec, load
 from podium.spec import Feature, Image, TextInput
-from podium.table import LabelledTable, read_table
 from tests.conformance.graphs import BOOL, FLOAT, INT64, SINGLE, UINT8, constant, linear, save
 from tests.conformance.onnx_cases import CASES as ONNX
 from tests.conformance.onnx_cases import FILE

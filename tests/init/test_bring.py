@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from podium.bring import Origin, bring
 from podium.errors import FieldError, UntrustedModel
+from podium.init.bring import Origin, bring
 from podium.runtimes import RUNTIMES, hub
 from podium.spec import ModelSpec
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from podium.draft import MAX_LABELS, draft
-from podium.guess import Guess
+from podium.init.draft import MAX_LABELS, draft
+from podium.init.guess import Guess
 from podium.spec import Example, Feature, Image, ModelSpec, Reference, Spec, TextInput
 from podium.strict import read
 

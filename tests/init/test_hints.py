@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from podium.errors import FieldError, InvalidInput
-from podium.hints import Hints
+from podium.init.hints import Hints
 from podium.spec import Image
 
 

@@ -21,12 +21,12 @@ from podium.app import App, Served
 from podium.cpus import available_cpus
 from podium.errors import ModelError, PodiumError
 from podium.folder import FILE
-from podium.parity import Parity, compare
+from podium.optimize.parity import Parity, compare
+from podium.optimize.toml_edit import name_file
 from podium.pipeline.decode import Items
 from podium.pipeline.probe import probe_items
 from podium.runtimes import export_onnx, model_files
 from podium.runtimes.onnx import write_names
-from podium.toml_edit import name_file
 
 TOLERANCE: Final = 1e-4
 BATCH: Final = 16

@@ -12,7 +12,7 @@ from onnx import helper
 
 from podium.app import App, Served
 from podium.errors import ModelError
-from podium.parity import Parity, compare, probes
+from podium.optimize.parity import Parity, compare, probes
 from podium.runtimes import Arrays
 from tests.conformance.cases import COLOURS, OPTIONAL_MIXED, Case, build
 from tests.conformance.graphs import BIAS, FLOAT, INT64, SINGLE, WEIGHTS, linear, save

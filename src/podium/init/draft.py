@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from podium.folder import FILE
-from podium.guess import Guess
+from podium.init.guess import Guess
 from podium.spec import Feature, Image, ModelSpec, Reference, Spec, Task
 from podium.strict import Table
 

@@ -18,8 +18,8 @@ from podium import optimize, runtimes
 from podium.app import App
 from podium.errors import ModelError, PodiumError
 from podium.optimize import Outcome, Pair, Wishes, optimize_application, render_outcome
+from podium.optimize.parity import Parity
 from podium.options import Options
-from podium.parity import Parity
 from podium.runtimes import Arrays, Model, Source
 from tests.conformance import keras_cases, sklearn_cases, sklearn_table_cases, torch_cases
 from tests.conformance.cases import LABELS, as_array, build, numbers, rows_of

@@ -13,12 +13,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from podium.app import App
-from podium.bring import Origin
 from podium.check import check_application
 from podium.errors import FieldError, InvalidInput, ModelError, PodiumError, UntrustedModel
 from podium.folder import parse
-from podium.hints import Hints
 from podium.init import Look, Order, create_application
+from podium.init.bring import Origin
+from podium.init.hints import Hints
 from podium.options import Options
 from podium.pipeline.probe import probe_items
 from podium.spec import Reference

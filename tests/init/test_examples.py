@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from podium import examples
-from podium.examples import with_examples
-from podium.guess import Guess
+from podium.init import examples
+from podium.init.examples import with_examples
+from podium.init.guess import Guess
+from podium.init.table import LabelledTable, read_table
 from podium.runtimes import Arrays, Model, TensorSpec
 from podium.spec import Example, Feature, TextInput
-from podium.table import LabelledTable, read_table
 
 AB = (Feature(name="a"), Feature(name="b", optional=True))
 LABELS = ("no", "yes")

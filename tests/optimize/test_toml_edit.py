@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from podium.errors import PodiumError
-from podium.toml_edit import name_file
+from podium.optimize.toml_edit import name_file
 
 TEXT = """# The colours of [[models]]
 title = "Colours"   # shown

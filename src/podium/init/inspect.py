@@ -9,17 +9,17 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from podium.columns import features_of, matrix_of
 from podium.errors import InvalidInput
-from podium.guess import Findings, Guess
-from podium.hints import Hints
+from podium.init.columns import features_of, matrix_of
+from podium.init.guess import Findings, Guess
+from podium.init.hints import Hints
+from podium.init.table import LabelledTable
+from podium.init.task import find_task
 from podium.pipeline.preprocess import encoder, expected_input
 from podium.pipeline.probe import probe_items
 from podium.runtimes import Model, TensorSpec
 from podium.signature import Signature
 from podium.spec import Feature, Image, Layout, TextInput
-from podium.table import LabelledTable
-from podium.task import find_task
 
 CHANNELS: Final = (1, 3)
 GUESSED_PIXELS: Final = 224

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from podium.bring import Origin
 from podium.folder import parse
-from podium.hints import Hints
 from podium.init import Look, Order, create_application
-from podium.questions import Terminal
+from podium.init.bring import Origin
+from podium.init.hints import Hints
+from podium.init.questions import Terminal
 from podium.runtimes import TensorSpec
 from tests.conformance.graphs import SINGLE, linear
-from tests.test_inspect import SINGLES, told
+from tests.init.test_inspect import SINGLES, told
 
 CODE = "import numpy as np\ndef predict(x):\n    return np.zeros((len(x), 2))\n"
 

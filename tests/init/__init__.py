@@ -1,0 +1,1 @@
+"""podium init, piece by piece and with every format."""

@@ -1,0 +1,1 @@
+"""podium optimize: the export, the proof, and the change of podium.toml."""
