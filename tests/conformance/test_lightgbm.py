@@ -83,7 +83,13 @@ def test_categories_without_their_columns_are_codes(tmp_path: Path) -> None:
     file = save(fitted.booster_, tmp_path / "m.txt")
     text = re.sub(r"pandas_categorical:.*", 'pandas_categorical:[["a"], ["b"]]', file.read_text())
     file.write_text(text)
-    assert [spec.name for spec in opened(file).inputs] == ["X"]
+    model = opened(file)
+    assert [spec.name for spec in model.inputs] == ["X"]
+    assert model.notes == (
+        "m.txt has numbers for the categories of colour, not their names. List choices in the "
+        "order of these numbers, from 0 (that of pandas is the alphabet's), or write kind = "
+        '"integer".',
+    )
 
 
 @pytest.mark.parametrize("objective", ["lambdarank", "rank_xendcg"])

@@ -227,21 +227,29 @@ def test_a_missing_number_is_what_the_maker_wrote(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["2", "2.0"])
-def test_a_category_that_is_a_number(given: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [np.int64, np.float64])
+def test_a_category_that_is_a_number(kind: Any, given: str, tmp_path: Path) -> None:
     """A whole number that is a category may come as the text of a whole number or of a float."""
-    fitted = by_column((OneHotEncoder(), ["grade"])).fit(DATA, ANSWER)
+    data = DATA.astype({"grade": kind})
+    fitted = by_column((OneHotEncoder(), ["grade"])).fit(data, ANSWER)
     model = load(Source.alone(save(tmp_path, fitted)))
+    assert model.inputs[0].choices == CHOICES["grade"]
     found = model.predict({"grade": np.array([given], np.object_)})["probabilities"]
-    expected = fitted.predict_proba(DATA[DATA["grade"] == 2][:1])
+    expected = fitted.predict_proba(data[data["grade"] == 2][:1])
     np.testing.assert_array_equal(found, expected)
 
 
 def test_an_unknown_number_where_any_may_come(tmp_path: Path) -> None:
-    """An encoder that ignores what it does not know gets it as the number that it is."""
+    """An encoder that ignores what it does not know gets it as the number that it is.
+
+    What is no number is refused all the same: the names of a choice are not its number.
+    """
     fitted = by_column((OneHotEncoder(handle_unknown="ignore"), ["grade"])).fit(DATA, ANSWER)
     model = load(Source.alone(save(tmp_path, fitted)))
     found = model.predict({"grade": np.array(["9"], np.object_)})["probabilities"]
     np.testing.assert_array_equal(found, fitted.predict_proba(DATA[:1].assign(grade=9)))
+    with pytest.raises(InvalidInput, match="grade: the model does not know 'red'; it knows 1, 2"):
+        model.predict({"grade": np.array(["red"], np.object_)})
 
 
 def test_a_boolean_that_may_be_missing(tmp_path: Path) -> None:

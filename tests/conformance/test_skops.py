@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import loguniform
 from sklearn.calibration import CalibratedClassifierCV
@@ -39,7 +40,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 from sklearn.svm import SVC, NuSVR
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
@@ -258,6 +259,29 @@ def _forge_histogram(field: str, value: int) -> Callable[[], Any]:
     return forge
 
 
+def _boosting_with_texts() -> Any:
+    data = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(np.where(X[:, 1] > 0, "u", "v"))})
+    with threadpool_limits(1, "openmp"):
+        return HistGradientBoostingClassifier(max_iter=2).fit(data, Y)
+
+
+def _forge_encoder() -> Any:
+    model = _boosting_with_texts()
+    (name, _, columns), *rest = model._preprocessor.transformers_
+    hot = OneHotEncoder(handle_unknown="ignore").fit(np.array([["u"], ["v"]], np.object_))
+    model._preprocessor.transformers_ = [(name, hot, columns), *rest]
+    return model
+
+
+def _forge_columns() -> Any:
+    model = _boosting_with_texts()
+    own = model._preprocessor
+    first, (name, numbers, _), *rest = own.transformers_
+    own.transformers_ = [first, (name, numbers, np.zeros(2, np.bool_)), *rest]
+    own._transformer_to_input_indices[name] = []
+    return model
+
+
 def _forge_support() -> Any:
     model = SVC().fit(X, Y)
     counts = np.zeros(40_000, np.int32)
@@ -292,6 +316,8 @@ FORGERIES: Final = {
     "a way back": (_forge_histogram("right", 0), "1 trees lead outside"),
     "a column of a histogram": (_forge_histogram("feature_idx", 3), "1 trees lead outside"),
     "a category": (_forge_histogram("is_categorical", 1), "1 trees lead outside"),
+    "an encoder": (_forge_encoder, "HistGradientBoostingClassifier: its encoder does not make"),
+    "a column less": (_forge_columns, "HistGradientBoostingClassifier: its encoder does not make"),
     "support vectors": (_forge_support, "SVC: its arrays do not belong together"),
     "a kernel": (_forge_kernel, "SVC: its arrays do not belong together"),
     "classes of points": (_forge_classes, "KNeighborsClassifier: its points and their classes"),

@@ -110,6 +110,15 @@ def test_named_categories_are_inputs_of_their_own(tmp_path: Path) -> None:
                     ("colour", "O", ("blue", "green", "red"))]  # fmt: skip
 
 
+def test_categories_by_their_codes_are_a_note(tmp_path: Path) -> None:
+    """Where the file does not know the names of its categories, a note says what it takes."""
+    build(BY_NAME["codes"], tmp_path)
+    assert opened(tmp_path / UBJ).notes == (
+        "m.ubj has numbers for the categories of x3, not their names. List choices in the order of "
+        'these numbers, from 0 (that of pandas is the alphabet\'s), or write kind = "integer".',
+    )
+
+
 def test_category_that_the_model_does_not_know(tmp_path: Path) -> None:
     """A choice of podium.toml that the model was not trained on is an error in words."""
     build(BY_NAME["categories"], tmp_path)
@@ -283,6 +292,10 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "category-size": (_with_category(categories_sizes=[10**6]), "outside of their list"),
     "category-code": (_with_category(categories=[-1]), "out of bounds"),
     "category-node": (_with_category(categories_nodes=[99]), "no node"),
+    "category-other": (_with_category(categories_nodes=[1]), "no node"),
+    "category-none": (_set(split_type=[1, 0, 0, 0, 0, 0, 0]), "no node"),
+    "split-type": (_set(split_type=[7, 0, 0, 0, 0, 0, 0]), "unknown way"),
+    "split-types-short": (_set(split_type=[0]), "unknown way"),
     "no-booster": (lambda d: d["learner"].pop("gradient_booster"), "'gradient_booster' is missing"),
     "booster-text": (lambda d: d["learner"].update(gradient_booster="x"), "another form"),
 }  # fmt: skip

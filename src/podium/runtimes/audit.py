@@ -109,6 +109,7 @@ def _encodes_every_column(thing: Any) -> bool:
     """Whether a HistGradientBoosting that encodes categories gives its trees all their columns."""
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+    from sklearn.utils.validation import check_array
 
     own = getattr(thing, "_preprocessor", None)
     if own is None:
@@ -119,6 +120,7 @@ def _encodes_every_column(thing: Any) -> bool:
         (type(own), type(encoder), type(numbers))
         == (ColumnTransformer, OrdinalEncoder, FunctionTransformer)
         and isinstance(numbers.func, partial)
+        and numbers.func.func is check_array
         and numbers.func.keywords.keys() <= {"dtype", "ensure_all_finite"}
         and all(part == "drop" for _, part, _ in rest)
         and (np.sum(those), np.sum(others)) == (len(indices[name]), len(indices[other]))

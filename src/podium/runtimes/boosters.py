@@ -7,8 +7,9 @@ could make them read outside their memory, so every number in it is looked at he
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -54,6 +55,18 @@ class BoostedModel(Model):
 def columns_of(names: Sequence[str], categories: Mapping[int, Sequence[Any]]) -> tuple[Column, ...]:
     """Return the columns that `names` name; some have categories, in the order of their codes."""
     return tuple(_column(name, categories.get(index, ())) for index, name in enumerate(names))
+
+
+def codes_note(file: Path, columns: Sequence[Column], coded: Iterable[int]) -> tuple[str, ...]:
+    """Return a note on the columns, by their indexes, whose categories the file does not name."""
+    names = [columns[index].name for index in sorted(coded) if not columns[index].known]
+    if not names:
+        return ()
+    return (
+        f"{file.name} has numbers for the categories of {', '.join(names)}, not their names. List "
+        "choices in the order of these numbers, from 0 (that of pandas is the alphabet's), or "
+        'write kind = "integer".',
+    )
 
 
 def inputs_of(columns: Sequence[Column]) -> tuple[TensorSpec, ...]:

@@ -91,7 +91,7 @@ class Column:
     def _choices(self) -> tuple[str, ...]:
         if self._dtype != _TEXT:
             return ()
-        return tuple(str(one) for one in self.known if one not in self.filled)
+        return tuple(_spelled(one) for one in self.known if one not in self.filled)
 
     @cached_property
     def _meanings(self) -> dict[str, Any]:
@@ -174,6 +174,12 @@ def is_text(values: Iterable[Any]) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float))
+
+
+def _spelled(value: Any) -> str:
+    """Return a category as a choice of podium.toml; a gap in a column makes 1.0 of its 1."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 def _spellings(value: Any) -> Iterator[str]:

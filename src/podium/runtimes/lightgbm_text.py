@@ -43,6 +43,11 @@ class Text:
         return self.header["feature_names"].split()
 
     @property
+    def coded(self) -> list[int]:
+        """The indexes of the columns that are asked for a category."""
+        return _coded(self.header)
+
+    @property
     def objective(self) -> str:
         """The objective's name; "" where the maker's own function was the objective."""
         return self.header.get("objective", "").partition(" ")[0]
@@ -113,6 +118,7 @@ def audit(text: Text) -> None:
     _require(1 <= groups <= max(1, len(text.trees)), "a class has no tree")
     _require(len(text.trees) % groups == 0, "trees are missing")
     _require(columns == count(header["max_feature_idx"]) + 1 > 0, "names of columns are missing")
+    _require(all(index < columns for index in text.coded), "a category has no column")
     told = header.get("objective", "")
     _require(_OBJECTIVE.fullmatch(told), "the objective is no name with parameters")
     classes = re.findall(r"num_class:(\S+)", told)
@@ -202,12 +208,16 @@ def _categories(header: Table, tail: list[str]) -> dict[int, tuple[Any, ...]]:
     values = json.loads(line.partition(":")[2]) or []
     told = re.search(r"\[categorical_feature: ([\d,]+)\]", "\n".join(tail))
     indexes = [int(one) for one in told[1].split(",") if one] if told else []
-    infos = header["feature_infos"].split()
-    seen = [index for index, info in enumerate(infos) if info != "none" and info[0] != "["]
-    for columns in (sorted(indexes), seen):
+    for columns in (sorted(indexes), _coded(header)):
         if len(columns) == len(values):
             return {index: tuple(one) for index, one in zip(columns, values, strict=True)}
     return {}
+
+
+def _coded(header: Table) -> list[int]:
+    """Return which columns have categories in feature_infos, where others have [least:greatest]."""
+    infos = header["feature_infos"].split()
+    return [index for index, info in enumerate(infos) if info != "none" and info[0] != "["]
 
 
 def _kept(tree: Table) -> Iterator[str]:

@@ -84,7 +84,8 @@ class PyfuncModel(Model):
 
         if not self.columns:
             return next(iter(inputs.values())) if len(inputs) == 1 else dict(inputs)
-        return pd.DataFrame({name: _series(inputs[name or "X"]) for name in self.columns})
+        named = ((name or index, inputs[name or "X"]) for index, name in enumerate(self.columns))
+        return pd.DataFrame({name: _series(values) for name, values in named})
 
 
 def _series(values: NDArray[Any]) -> Any:

@@ -21,6 +21,7 @@ from podium.runtimes.boosters import (
     Matrix,
     UnservedError,
     check_answer,
+    codes_note,
     columns_of,
     inputs_of,
     output_of,
@@ -61,12 +62,14 @@ def load(source: Source) -> Model:
     task = _task(source.file, learner)
     told = mismatch(source.file.name, version, "xgboost", "xgboost-cpu")
     try:
-        return _adapt(learner, _booster(data), task, (told,) if told else ())
+        model = _adapt(source.file, learner, _booster(data), task)
     except Exception as err:  # XGBoost passes on whatever a damaged file causes
         why = _PLACE.sub("", str(err).strip().partition("\n")[0]).rstrip(" :")
         raise ModelError(
             f"{source.file.name}: XGBoost cannot load it: {why}. {told}".strip()
         ) from err
+    model.notes = (*([told] if told else []), *model.notes)
+    return model
 
 
 def files(file: Path) -> tuple[Path, ...]:
@@ -123,12 +126,14 @@ def _booster(data: bytes) -> Booster:
     return booster
 
 
-def _adapt(learner: Document, booster: Booster, task: Task, notes: tuple[str, ...]) -> Model:
+def _adapt(file: Path, learner: Document, booster: Booster, task: Task) -> Model:
     names = tuple(map(str, learner.get("feature_names", ())))
     width = whole(learner, "num_feature")
     if len(names) not in (0, width):
         raise ValueError(f"it names {len(names)} of {width} columns")
     columns = columns_of(names or [f"x{index}" for index in range(width)], _categories(learner))
+    kinds = learner.get("feature_types", ())
+    coded = [index for index, kind in enumerate(kinds[:width]) if kind == "c"]
     output, answer = _answer(booster, learner)
     model = BoostedModel(
         platform="xgboost",
@@ -136,7 +141,7 @@ def _adapt(learner: Document, booster: Booster, task: Task, notes: tuple[str, ..
         outputs=(output_of(output, groups_of(learner)),),
         task=task,
         features=names,
-        notes=notes,
+        notes=codes_note(file, columns, coded),
         columns=columns,
         output=output,
         answer=answer,

@@ -114,8 +114,10 @@ def _check_categories(tree: Document, nodes: int) -> None:
         _whole_numbers(tree.get(key, []))
         for key in ("categories_nodes", "categories", "categories_segments", "categories_sizes")
     )
+    kinds = _whole_numbers(tree.get("split_type", []))
     _require(len(numbers) == len(starts) == len(sizes), "categories are missing")
-    _require(_within(numbers, nodes) and np.all(np.diff(numbers) > 0), "categories have no node")
+    _require(len(kinds) in (0, nodes) and _within(kinds, 2), "a node asks in an unknown way")
+    _require(np.array_equal(numbers, np.flatnonzero(kinds)), "categories have no node of theirs")
     _require(_within(codes, _CATEGORIES), "a category's code is out of bounds")
     ends = starts + sizes
     sound = _within(starts, len(codes)) and np.all(sizes > 0) and np.all(ends <= len(codes))
