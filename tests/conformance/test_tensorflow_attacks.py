@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
 from podium.runtimes import Source, load
-from podium.runtimes.savedmodel import allowed_operators
+from podium.runtimes.tensorflow.savedmodel import allowed_operators
 from tests.conformance.cases import numbers
 from tests.conformance.keras_cases import features
 from tests.conformance.refusals import refusal, trust_in

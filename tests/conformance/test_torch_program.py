@@ -19,7 +19,7 @@ from torch.export import Dim
 
 from podium.errors import ModelError
 from podium.runtimes import Source, TensorSpec, load
-from podium.runtimes.torch_operators import INTERNAL
+from podium.runtimes.torch.operators import INTERNAL
 from podium.runtimes.versions import installed_version
 from tests.conformance import torch_nets as nets
 from tests.conformance.torch_cases import BATCH, X, exported, made, saved, seeded

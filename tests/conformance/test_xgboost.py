@@ -17,7 +17,7 @@ from podium.errors import MissingExtra, ModelError, UntrustedModel
 from podium.options import Options
 from podium.prediction import ClassPrediction, ClassUncertainty
 from podium.runtimes import Model, Source, load
-from podium.runtimes.xgboost_audit import MAX_DEPTH
+from podium.runtimes.xgboost.audit import MAX_DEPTH
 from tests.conformance.cases import OPTIONAL_MIXED, build, matrix, numbers, rows_of
 from tests.conformance.xgboost_cases import CASES, JSON, TWO, UBJ, classes, train, values
 

@@ -8,7 +8,8 @@ import pytest
 
 from podium.errors import FieldError, UntrustedModel
 from podium.init.bring import Origin, bring
-from podium.runtimes import RUNTIMES, hub
+from podium.runtimes import RUNTIMES
+from podium.runtimes.transformers import hub
 from podium.spec import ModelSpec
 
 

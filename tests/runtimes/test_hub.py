@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from podium.errors import MissingExtra, ModelError
-from podium.runtimes.hub import download
+from podium.runtimes.transformers.hub import download
 
 WAY_OUT = (
     "Where there is a way to it: hf download org/name --local-dir model; then give that folder "
@@ -105,7 +105,8 @@ def test_no_way_to_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_switched_off(tmp_path: Path) -> None:
     """With HF_HUB_OFFLINE=1 nothing is asked of the hub, and the error says why."""
     code = (
-        "import socket, sys; from pathlib import Path; from podium.runtimes.hub import download\n"
+        "import socket, sys; from pathlib import Path\n"
+        "from podium.runtimes.transformers.hub import download\n"
         "socket.socket.connect = socket.getaddrinfo = lambda *a, **k: sys.exit('asked')\n"
         "try: download('org/name', Path(sys.argv[1]))\n"
         "except Exception as err: print(f'{type(err).__name__}: {err}')"

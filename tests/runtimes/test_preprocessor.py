@@ -11,7 +11,7 @@ import transformers
 from PIL import Image as pil
 
 from podium.pipeline.image import prepare
-from podium.runtimes.preprocessor import KNOWN, image_of
+from podium.runtimes.transformers.preprocessor import KNOWN, image_of
 from podium.spec import Image
 
 

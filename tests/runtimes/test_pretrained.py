@@ -15,8 +15,8 @@ import transformers
 from podium.errors import ModelError, UntrustedModel
 from podium.runtimes import Source
 from podium.runtimes import load as load_any
-from podium.runtimes.pretrained import staged
 from podium.runtimes.transformers import load
+from podium.runtimes.transformers.pretrained import staged
 from tests.conformance.transformers_cases import (
     SPECIAL,
     WORDS,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from podium.runtimes.ubjson import read
+from podium.runtimes.xgboost.ubjson import read
 
 
 def text(value: str) -> bytes:

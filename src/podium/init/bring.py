@@ -114,7 +114,7 @@ def bring(origin: Origin, folder: Path) -> ModelSpec:
     for code in filter(None, (origin.python, origin.factory)):
         _copy_code(origin, code, folder)
     if origin.on_hub:
-        from podium.runtimes.hub import download
+        from podium.runtimes.transformers.hub import download
 
         download(str(origin.model), folder / MODELS / origin.stem)
         return origin.spec(f"{MODELS}/{origin.stem}")

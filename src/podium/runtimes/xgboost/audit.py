@@ -1,4 +1,4 @@
-"""The audit of an XGBoost file, in the form in which `podium.runtimes.ubjson` reads it.
+"""The audit of an XGBoost file, in the form in which `podium.runtimes.xgboost.ubjson` reads it.
 
 XGBoost checks that a tree's arrays have the same length, and not what stands in them. What it
 would follow out of its memory, or down until its stack ends, is found here before it is loaded.

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from podium.errors import ModelError
 from podium.runtimes.base import Source
-from podium.runtimes.torch_file import EXPORT, reason
+from podium.runtimes.torch.file import EXPORT, reason
 from podium.usercode import load_object, told
 
 _WRAPPED: Final = ("state_dict", "model_state_dict", "model")

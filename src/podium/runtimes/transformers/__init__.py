@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from podium.errors import ModelError, PodiumError
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec, folder_files, needs
-from podium.runtimes.preprocessor import image_of
-from podium.runtimes.pretrained import CONFIG, PROCESSORS, audit, staged
+from podium.runtimes.transformers.preprocessor import image_of
+from podium.runtimes.transformers.pretrained import CONFIG, PROCESSORS, audit, staged
 from podium.runtimes.versions import installed_version, mismatch
 from podium.spec import Image
 

@@ -13,9 +13,9 @@ import numpy as np
 from podium.errors import ModelError, UntrustedModel
 from podium.runtimes.archive import open_archive
 from podium.runtimes.base import TensorSpec
-from podium.runtimes.torch_archive import ProgramArchive
-from podium.runtimes.torch_graph import GraphMaker, dtype_of
-from podium.runtimes.torch_operators import Json
+from podium.runtimes.torch.archive import ProgramArchive
+from podium.runtimes.torch.graph import GraphMaker, dtype_of
+from podium.runtimes.torch.operators import Json
 from podium.runtimes.versions import mismatch
 
 _FORM: Final = 8

@@ -13,7 +13,7 @@ import numpy as np
 from podium.errors import ModelError
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec
 from podium.runtimes.batches import Outputs, in_batches
-from podium.runtimes.keras_tell import caution, choices, image, task
+from podium.runtimes.keras.tell import caution, choices, image, task
 from podium.runtimes.quiet import quiet
 from podium.runtimes.tensorflow import plain, tensor_spec
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podium.errors import ModelError
-from podium.runtimes.torch_operators import Json, check_arguments, operator_of
+from podium.runtimes.torch.operators import Json, check_arguments, operator_of
 
 _WRAPPERS: Final = {
     "torch.ops.higher_order.wrap_with_set_grad_enabled": 1,

@@ -13,9 +13,9 @@ from zipfile import ZipFile
 
 from podium.errors import ModelError, UntrustedModel
 from podium.runtimes.archive import open_archive
-from podium.runtimes.torch_file import EXPORT, ZIP, load_weights, within
-from podium.runtimes.torch_graph import dtype_of
-from podium.runtimes.torch_operators import Json
+from podium.runtimes.torch.file import EXPORT, ZIP, load_weights, within
+from podium.runtimes.torch.graph import dtype_of
+from podium.runtimes.torch.operators import Json
 
 _BODY: Final = re.compile(r"models/.+\.json|serialized_exported_program\.json")
 _TENSORS: Final = re.compile(r"(data/(?:weights|constants))/.+\.json")

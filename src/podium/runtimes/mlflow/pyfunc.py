@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from podium.errors import ModelError
 from podium.runtimes.base import Arrays, Model, Source, needs
-from podium.runtimes.mlmodel import MLmodel
+from podium.runtimes.mlflow.mlmodel import MLmodel
 from podium.runtimes.versions import mismatch
 
 _NAMELESS: Final = (

@@ -14,7 +14,7 @@ import numpy as np
 
 from podium.errors import ModelError
 from podium.runtimes.base import Arrays
-from podium.runtimes.torch_file import reason
+from podium.runtimes.torch.file import reason
 
 if TYPE_CHECKING:
     from podium.runtimes.torch import TorchModel

@@ -27,8 +27,8 @@ from podium.runtimes.boosters import (
     reason,
     two_classes,
 )
-from podium.runtimes.lightgbm_skops import read_wrapper
-from podium.runtimes.lightgbm_text import Text, audit, read
+from podium.runtimes.lightgbm.skops import read_wrapper
+from podium.runtimes.lightgbm.text import Text, audit, read
 
 if TYPE_CHECKING:
     from lightgbm import Booster

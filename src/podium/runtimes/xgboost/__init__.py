@@ -29,9 +29,9 @@ from podium.runtimes.boosters import (
     softmax,
     two_classes,
 )
-from podium.runtimes.ubjson import read
 from podium.runtimes.versions import mismatch
-from podium.runtimes.xgboost_audit import Document, audit, groups_of, tree_model, whole
+from podium.runtimes.xgboost.audit import Document, audit, groups_of, tree_model, whole
+from podium.runtimes.xgboost.ubjson import read
 
 if TYPE_CHECKING:
     from xgboost import Booster

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from podium.errors import ModelError, UntrustedModel
-from podium.runtimes import hdf5
 from podium.runtimes.archive import archive_names
+from podium.runtimes.keras import hdf5
 
 CONFIG: Final = "config.json"
 METADATA: Final = "metadata.json"

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from podium.errors import INSTALL, MissingExtra, ModelError
-from podium.runtimes import hdf5, keras_audit
 from podium.runtimes.base import Arrays, Source, needs
-from podium.runtimes.keras_model import KerasModel, adapt, unknown_operators
+from podium.runtimes.keras import audit as keras_audit
+from podium.runtimes.keras import hdf5
+from podium.runtimes.keras.model import KerasModel, adapt, unknown_operators
 from podium.runtimes.quiet import quiet
 from podium.runtimes.tensorflow import start, told
 from podium.runtimes.trust import require_trust

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import ModelError
-from podium.runtimes import savedmodel
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec, folder_files, needs
 from podium.runtimes.batches import Outputs, in_batches
 from podium.runtimes.quiet import quiet
+from podium.runtimes.tensorflow import savedmodel
 from podium.runtimes.versions import mismatch
 
 SIGNATURE = "serving_default"

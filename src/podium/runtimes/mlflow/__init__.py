@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 from podium import runtimes
 from podium.errors import ModelError
 from podium.runtimes.base import Model, Source, folder_files, needs
-from podium.runtimes.mlmodel import MLmodel, read
-from podium.runtimes.pyfunc import load_program
+from podium.runtimes.mlflow.mlmodel import MLmodel, read
+from podium.runtimes.mlflow.pyfunc import load_program
 from podium.runtimes.trust import require_trust, sha256
 from podium.runtimes.versions import mismatch
 

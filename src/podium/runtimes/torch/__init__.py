@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from podium.errors import ModelError
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec, needs
 from podium.runtimes.batches import in_batches
-from podium.runtimes.torch_file import EXPORT, Kind, kind_of, load_weights, reason
-from podium.runtimes.torch_program import Program, read_program
-from podium.runtimes.torch_weights import build_module
+from podium.runtimes.torch.file import EXPORT, Kind, kind_of, load_weights, reason
+from podium.runtimes.torch.program import Program, read_program
+from podium.runtimes.torch.weights import build_module
 from podium.runtimes.trust import require_trust
 from podium.usercode import let_import
 
@@ -65,7 +65,7 @@ def export_onnx(source: Source, example: Arrays, file: Path) -> None:
     Raises:
         ModelError: the exporter cannot.
     """
-    from podium.runtimes.torch_onnx import write_onnx
+    from podium.runtimes.torch.export import write_onnx
 
     model = load(source)
     assert isinstance(model, TorchModel)
