@@ -218,7 +218,10 @@ def test_no_output_fits() -> None:
     """Without an output that fits, the error shows what came."""
     with pytest.raises(ModelError) as caught:
         find_head({"x": np.zeros((16, 4)), "y": np.zeros((16, 5))}, None, (), THREE)
-    expected = "No output fits 3 labels. For a probe batch came: x [16, 4], y [16, 5]"
+    expected = (
+        "No output fits 3 labels. For a probe batch came: x [16, 4], y [16, 5]. "
+        "A [pipeline] postprocess can make scores or a value of other outputs."
+    )
     assert str(caught.value) == expected
 
 
@@ -261,7 +264,8 @@ def test_no_value_fits() -> None:
     with pytest.raises(ModelError) as caught:
         find_value({"y": np.zeros((16, 2))}, None)
     assert str(caught.value) == (
-        "A regression needs one number an item. For a probe batch came: y [16, 2]"
+        "A regression needs one number an item. For a probe batch came: y [16, 2]. "
+        "A [pipeline] postprocess can make scores or a value of other outputs."
     )
 
 

@@ -19,6 +19,7 @@ Outputs = Mapping[str, NDArray[Any]]
 Activation = Literal["none", "softmax", "sigmoid", "one", "label"]
 
 _TOLERANCE: Final = 1e-3
+_WAY_OUT: Final = "A [pipeline] postprocess can make scores or a value of other outputs."
 _SATURATED: Final = 700.0
 """A logit beyond this is 0 or 1 in double precision, and its exponent would overflow."""
 
@@ -123,7 +124,9 @@ def find_head(
             same = not own or set(own) == set(wanted)
             return Head(name, "label", wanted if same else tuple(own))
     shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in outputs.items())
-    raise ModelError(f"No output fits {len(wanted)} labels. For a probe batch came: {shapes}")
+    raise ModelError(
+        f"No output fits {len(wanted)} labels. For a probe batch came: {shapes}. {_WAY_OUT}"
+    )
 
 
 def find_value(outputs: Outputs, passes: int | None) -> Head:
@@ -137,7 +140,9 @@ def find_value(outputs: Outputs, passes: int | None) -> Head:
         if array.dtype.kind in "fiu" and np.prod(array.shape[axis:], dtype=int) == 1:
             return Head(name, "one")
     shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in outputs.items())
-    raise ModelError(f"A regression needs one number an item. For a probe batch came: {shapes}")
+    raise ModelError(
+        f"A regression needs one number an item. For a probe batch came: {shapes}. {_WAY_OUT}"
+    )
 
 
 def custom_scores(function: Callable[[Any], Any], outputs: Outputs, classes: int | None) -> Scores:
