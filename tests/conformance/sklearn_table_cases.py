@@ -129,6 +129,27 @@ def on_texts(estimator: Any) -> Callable[[Path], Oracle]:
     return write
 
 
+ROWS: Final = 60
+RNG: Final = np.random.default_rng(3)
+DATA: Final = pd.DataFrame({
+    "size": np.where(np.arange(ROWS) % 5, RNG.normal(size=ROWS), np.nan),
+    "age": RNG.normal(size=ROWS),
+    "grade": RNG.integers(1, 4, ROWS),
+    "new": RNG.integers(2, size=ROWS).astype(bool),
+    "town": RNG.choice(["Ulm", "Bern"], ROWS),
+    "wood": pd.array(RNG.choice(np.array(["oak", "elm", None], np.object_), ROWS), "str"),
+    "note": [" ".join(RNG.choice(["good", "old", "red"], 4)) for _ in range(ROWS)],
+})  # fmt: skip
+ANSWER: Final = np.array(["no", "yes"])[RNG.integers(2, size=ROWS)]
+CHOICES: Final = {"town": ("Bern", "Ulm"), "wood": ("elm", "oak"), "grade": ("1", "2", "3")}
+
+
+def by_column(*steps: Any, **options: Any) -> Any:
+    """Return a classifier behind a column transformer."""
+    named = [(f"s{index}", *step) for index, step in enumerate(steps)]
+    return make_pipeline(ColumnTransformer(named, **options), LogisticRegression())
+
+
 LOGISTIC: Final = LogisticRegression().fit(*training_set())
 PICKLE: Final = pickle.dumps(LOGISTIC)
 

@@ -25,6 +25,12 @@ from podium.runtimes.steps import VECTORIZERS, kinds_of, table_of, vectorizer_of
 
 _FLOAT: Final = np.dtype(np.float64)
 _TEXT: Final = TensorSpec("text", np.dtype(np.object_), (None,))
+_CHATTER: Final = (
+    "X does not have valid feature names",  # podium.toml names a matrix's columns
+    "Skipping features without any observed values",
+    "Found unknown categories",
+)
+"""Warnings of each prediction that tell the operator nothing."""
 _FORESTS: Final = frozenset(
     ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier",
      "ExtraTreesRegressor")
@@ -42,8 +48,8 @@ def load(source: Source) -> SklearnModel:
             vouches for.
         ModelError: it is no estimator, or cannot be read.
     """
-    # Podium hands over a matrix, whose columns the maker's podium.toml names.
-    warnings.filterwarnings("ignore", "X does not have valid feature names")
+    for message in _CHATTER:
+        warnings.filterwarnings("ignore", message)
     estimator, notes = load_estimator(source)
     try:
         return _adapt(source, estimator, notes)

@@ -48,7 +48,7 @@ def write_graph(source: Path, model: SklearnModel, file: Path) -> None:
             _finish(graph.graph, model)
             InferenceSession(graph.SerializeToString(), quiet, ["CPUExecutionProvider"])
         except Exception as err:  # skl2onnx and ONNX Runtime raise whatever they meet
-            reason = str(err).strip().partition("\n")[0]
+            reason = str(err).strip().partition("\n")[0][:200]
             continue
         file.write_bytes(graph.SerializeToString())
         return
