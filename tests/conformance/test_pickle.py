@@ -29,7 +29,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from podium.check import check_application
 from podium.errors import ModelError, UntrustedModel
-from podium.runtimes import Source, load, pickles, trust
+from podium.runtimes import Source, load, trust
+from podium.runtimes.sklearn import pickles
 from tests.conformance.cases import build, matrix, numbers
 from tests.conformance.sklearn_cases import training_set
 from tests.conformance.sklearn_table_cases import CASES, JOBLIB, LOGISTIC, PICKLE

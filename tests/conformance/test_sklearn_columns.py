@@ -29,7 +29,7 @@ from sklearn.preprocessing import (
 
 from podium.errors import ModelError
 from podium.runtimes import Source, TensorSpec, load
-from podium.runtimes.steps import table_of
+from podium.runtimes.sklearn.steps import table_of
 from tests.conformance.sklearn_cases import save
 from tests.conformance.sklearn_table_cases import (
     ANSWER,

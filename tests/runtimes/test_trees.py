@@ -25,8 +25,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
-from podium.runtimes.audit import reachable
-from podium.runtimes.trees import damaged_trees
+from podium.runtimes.sklearn.audit import reachable
+from podium.runtimes.sklearn.trees import damaged_trees
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.runtimes.base import Arrays, Model, TensorSpec
-from podium.runtimes.columns import Column, is_text
+from podium.runtimes.sklearn.columns import Column, is_text
 
 FORGED: Final = "The file is damaged or forged. Save the model again."
 BROKEN: Final = (

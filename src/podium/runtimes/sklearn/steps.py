@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from podium.runtimes.columns import Column, Table, is_missing, is_text
+from podium.runtimes.sklearn.columns import Column, Table, is_missing, is_text
 
 VECTORIZERS: Final = frozenset(("CountVectorizer", "HashingVectorizer"))
 _WRAPPERS: Final = frozenset(

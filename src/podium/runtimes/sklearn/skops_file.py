@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from podium.errors import ModelError, UntrustedModel
 from podium.runtimes.archive import FREE_BYTES, MAX_RATIO, open_archive
-from podium.runtimes.audit import faults
-from podium.runtimes.trees import HISTOGRAM_TREE, TREE
+from podium.runtimes.sklearn.audit import faults
+from podium.runtimes.sklearn.trees import HISTOGRAM_TREE, TREE
 from podium.runtimes.versions import mismatch
 
 _SCHEMA: Final = "schema.json"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from podium.runtimes.trees import damaged_trees
+from podium.runtimes.sklearn.trees import damaged_trees
 
 _PLAIN: Final = (str, bytes, int, float, type(None))
 

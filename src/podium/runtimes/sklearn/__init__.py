@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import ModelError, PodiumError
-from podium.runtimes.audit import reachable
 from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec, needs
-from podium.runtimes.columns import Table
-from podium.runtimes.pickles import load_pickle
-from podium.runtimes.skops_file import load_skops
-from podium.runtimes.steps import VECTORIZERS, kinds_of, table_of, vectorizer_of
+from podium.runtimes.sklearn.audit import reachable
+from podium.runtimes.sklearn.columns import Table
+from podium.runtimes.sklearn.pickles import load_pickle
+from podium.runtimes.sklearn.skops_file import load_skops
+from podium.runtimes.sklearn.steps import VECTORIZERS, kinds_of, table_of, vectorizer_of
 
 _FLOAT: Final = np.dtype(np.float64)
 _TEXT: Final = TensorSpec("text", np.dtype(np.object_), (None,))
@@ -90,7 +90,7 @@ def export_onnx(source: Source, _example: Arrays, file: Path) -> None:
         MissingExtra: skl2onnx is not installed.
         ModelError: it cannot be exported.
     """
-    from podium.runtimes.sklearn_onnx import write_graph
+    from podium.runtimes.sklearn.export import write_graph
 
     with needs(source.file, "export to ONNX", "optimize"):
         write_graph(source.file, load(source), file)

@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from podium.errors import ModelError
-from podium.runtimes.audit import reachable
-from podium.runtimes.columns import Column, is_missing, is_text
 from podium.runtimes.sklearn import SklearnModel
+from podium.runtimes.sklearn.audit import reachable
+from podium.runtimes.sklearn.columns import Column, is_missing, is_text
 
 _CASTS: Final = {np.dtype(np.object_): 8, np.dtype(np.bool_): 9}
 """Texts and booleans, as TensorProto in onnx.proto numbers them."""
