@@ -248,7 +248,11 @@ IMAGE = "[image]\nsize = [8, 8]\n"
          ("models[0].factory", "expected \"module:name\", found 'nets.build'")),
         ('file = "m.onnx"', 'python = "nets"',
          ("models[0].python", "expected \"module:name\", found 'nets'")),
-        ('file = "m.onnx"', 'python = "nets:predict"\nfactory = "nets:build"',
+        ('file = "m.onnx"', 'python = "nets:predict"',
+         ("models[0].python", "there is no module 'nets' in FOLDER")),
+        ('file = "m.onnx"', 'file = "m.onnx"\nfactory = "nets.small:build"',
+         ("models[0].factory", "there is no module 'nets.small' in FOLDER")),
+        ('file = "m.onnx"', 'python = "m:predict"\nfactory = "m:build"',
          ("models[0].factory", "belongs to a file of weights; remove it")),
         ('file = "m.onnx"', 'file = "m.onnx"\ntrust = "yes"',
          ("models[0].trust", "expected text; found 'yes'. The sha256 of a model that is a program, "
@@ -281,7 +285,10 @@ IMAGE = "[image]\nsize = [8, 8]\n"
 def test_each_rule(old: str, new: str, mistake: tuple[str, str], tmp_path: Path) -> None:
     """A broken rule is told once, with its key and the way out."""
     assert old in GOOD
-    assert mistakes_in(tmp_path, GOOD.replace(old, new)) == [Mistake(*mistake)]
+    (tmp_path / "m.py").touch()
+    key, message = mistake
+    expected = Mistake(key, message.replace("FOLDER", str(tmp_path)))
+    assert mistakes_in(tmp_path, GOOD.replace(old, new)) == [expected]
 
 
 @pytest.mark.parametrize("name", RESERVED)

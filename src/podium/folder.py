@@ -13,6 +13,7 @@ from msgspec import Struct
 from podium.errors import Mistake, SpecError, nearest
 from podium.spec import Spec, Task, check_labels
 from podium.strict import read
+from podium.usercode import module_file
 
 FILE: Final = "podium.toml"
 _MODEL: Final = re.compile(r"models\[\d+\]\.file")
@@ -68,6 +69,12 @@ def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
             yield Mistake(key, f"{name!r} leads outside the application folder")
         elif not path.is_file() and not (path.is_dir() and _MODEL.fullmatch(key)):
             yield Mistake(key, f"there is no file {name!r} in {folder}")
+    for index, model in enumerate(spec.models or ()):
+        for part, code in (("python", model.python), ("factory", model.factory)):
+            module, colon, _ = (code or "").partition(":")
+            if colon and not module_file(folder, module).is_file():
+                message = f"there is no module {module!r} in {folder}"
+                yield Mistake(f"models[{index}].{part}", message)
 
 
 def _named_files(spec: Spec) -> Iterator[tuple[str, str]]:

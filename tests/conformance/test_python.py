@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from podium.app import App
-from podium.errors import ModelError
+from podium.errors import Mistake, ModelError, SpecError
 from podium.options import Options
 from podium.prediction import Answer, ClassPrediction, ValuePrediction
 from podium.runtimes import Source, TensorSpec, load, model_files
@@ -143,11 +143,12 @@ def test_what_cannot_be_loaded(text: str, why: str, tmp_path: Path) -> None:
 
 
 def test_no_such_module(tmp_path: Path) -> None:
-    """A module that is not there is told with where it was looked for."""
+    """A module that is not there is told when podium.toml is read, with where it was looked for."""
     folder = tmp_path / "app"
-    assert refusal(folder, FUNCTION, code="nets:predict") == "there is no nets.py in app/"
-    with pytest.raises(ModelError, match=r"^there is no nets\.py in app/$"):
-        App(folder).version("m")
+    with pytest.raises(SpecError) as caught:
+        refusal(folder, FUNCTION, code="nets:predict")
+    expected = Mistake("models[0].python", f"there is no module 'nets' in {folder}")
+    assert caught.value.mistakes == (expected,)
 
 
 def test_python_model_as_a_file(tmp_path: Path) -> None:
