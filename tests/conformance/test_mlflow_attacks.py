@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import pickle
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from podium.errors import ModelError, UntrustedModel
 from tests.conformance.mlflow_cases import (
@@ -18,6 +21,7 @@ from tests.conformance.mlflow_cases import (
     rewrite,
     sklearn_folder,
 )
+from tests.conformance.test_keras_attacks import Marked
 
 
 class Touch:
@@ -47,6 +51,36 @@ def test_pickle_is_refused_and_never_run(name: str, protocol: int, tmp_path: Pat
     )
     assert message.endswith(f'trust = "{digest(folder)}" in its [[models]] table.')
     assert not (tmp_path / "ran").exists()
+
+
+DISGUISED = [("model.pt2", "pytorch"), ("model.safetensors", "pytorch"), ("model.keras", "keras")]
+
+
+@pytest.mark.filterwarnings("ignore:.*lambda")
+@pytest.mark.parametrize(("name", "flavor"), DISGUISED)
+def test_program_in_another_dress_is_refused_and_never_run(
+    name: str, flavor: str, tmp_path: Path
+) -> None:
+    """What only the model's own runtime knows for a program needs trust in the whole folder."""
+    folder = tmp_path / "models" / "m"
+    (folder / "data").mkdir(parents=True)
+    marked = Marked(tmp_path)
+    if flavor == "keras":
+        marked.model().save(folder / "data" / name)
+        marked.marker.unlink(missing_ok=True)
+    else:
+        with (folder / "data" / name).open("wb") as stream:
+            torch.save(Touch(marked.marker), stream)
+    flavors = {"python_function": {"loader_module": f"mlflow.{flavor}", "data": "data"},
+               flavor: {"data": "data", "model_data": "data"}}  # fmt: skip
+    (folder / "MLmodel").write_text(json.dumps({"flavors": flavors}))
+    with pytest.raises(UntrustedModel) as caught:
+        opened(folder)
+    assert f'trust = "{digest(folder)}"' in str(caught.value)
+    assert not marked.marker.exists()
+    with contextlib.suppress(ModelError):  # the pickle holds no model
+        opened(folder, trust=digest(folder))
+    assert marked.marker.exists()
 
 
 def test_pickle_in_the_models_place_is_refused_and_never_run(tmp_path: Path) -> None:

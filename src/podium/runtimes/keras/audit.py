@@ -121,8 +121,17 @@ def _examine_class(
     elif name == "function":
         if not _own(entry, inner, _FUNCTIONS):
             findings.foreign.add(f"{module}.{inner}")
-    elif name not in _PLAIN and not (_own(entry, name, _CLASSES) if module else exported(name)):
+    elif not _is_class(entry, name, exported):
         findings.foreign.add(f"{module}.{name}" if module else name)
+
+
+def _is_class(entry: dict[str, Any], name: str, exported: Callable[[str], bool]) -> bool:
+    """Whether it is a value or a class of Keras; Keras imports a module before it looks in it."""
+    module = entry.get("module")
+    if name in _PLAIN and module in (None, "builtins"):
+        return True
+    # A name in small letters, such as load_model or __typespec__, is no class.
+    return name[:1].isupper() and (_own(entry, name, _CLASSES) if module else exported(name))
 
 
 def _own(entry: dict[str, Any], name: object, modules: re.Pattern[str]) -> bool:

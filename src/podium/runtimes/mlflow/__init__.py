@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from podium import runtimes
-from podium.errors import ModelError
+from podium.errors import ModelError, UntrustedModel
 from podium.runtimes.base import Model, Source, folder_files, needs
 from podium.runtimes.mlflow.mlmodel import MLmodel, read
 from podium.runtimes.mlflow.pyfunc import load_program
@@ -74,7 +74,17 @@ def load(source: Source) -> Model:
             sys.path.append(str(told.code.resolve()))
     if inner is None:
         return load_program(source, told)
-    return _overlaid(_load_inner(source, told, inner), told)
+    own = sha256(inner, folder_files(inner) if inner.is_dir() else [inner])
+    try:
+        model = _load_inner(source, told, inner, own if risk else None)
+    except UntrustedModel as err:
+        if risk or own not in str(err):
+            raise  # vouching would not help
+        whole = sha256(folder, files(folder))
+        if source.trust != whole:
+            raise UntrustedModel(f"{folder.name}: {err}".replace(own, whole)) from err
+        model = _load_inner(source, told, inner, own)
+    return _overlaid(model, told)
 
 
 def files(file: Path) -> tuple[Path, ...]:
@@ -133,15 +143,14 @@ def _is_pickle(file: Path) -> bool:
         return begins and stream.read(1) == b"."
 
 
-def _load_inner(source: Source, told: MLmodel, inner: Path) -> Model:
+def _load_inner(source: Source, told: MLmodel, inner: Path, trust: str | None) -> Model:
     """Return the model in its own format, with a note where its framework was another one.
 
-    A program in the folder is vouched for by now.
+    `trust` is its own sha256 where the whole folder is vouched for.
     """
     flavor = _FLAVORS[told.loader]
     saved = str(told.flavor.get(flavor.version, ""))
     note = mismatch(told.folder.name, saved, *flavor.packages) if saved else ""
-    trust = None if inner.is_dir() else sha256(inner, [inner])
     try:
         with _gathered(told, inner) as path:
             own = replace(source, file=path, runtime=_runtime(told, inner), trust=trust)
