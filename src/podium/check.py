@@ -140,13 +140,15 @@ def render_report(report: Report) -> None:
     title = escape(report.title)
     models = Table("Model", "Format", "Version", "Load", "One answer", "", title=title)
     for model in report.models:
-        told = f"[red]{escape(model.error)}" if model.error else "[green]ok"
+        told = "[red]failed" if model.error else "[green]ok"
         times = ("", "") if model.error else (f"{model.load_s:.2f} s", f"{model.latency_ms:.1f} ms")
         models.add_row(model.name, model.platform, model.version, *times, told)
     console.print(models)
-    for model in report.models:
+    for model in report.models:  # whole lines: some hold what is to be copied
         for note in model.notes:
-            console.print(f"[yellow]{escape(model.name)}: {escape(note)}")
+            console.print(f"[yellow]{escape(model.name)}: {escape(note)}", soft_wrap=True)
+        if model.error:
+            console.print(f"[red]{escape(model.name)}: {escape(model.error)}", soft_wrap=True)
     if report.examples:
         examples = Table("Example", "Model", "Expected", "Answer", "")
         for example in report.examples:

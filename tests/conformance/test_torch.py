@@ -347,5 +347,5 @@ def test_whole_module_whose_class_is_gone(tmp_path: Path) -> None:
     file = written(tmp_path, body)
     told = error_of(source(file, None, trust=sha256(file, (file,))))
     assert told.startswith(
-        "m.pt cannot be unpickled: No module named 'tests_conformance_torch_nets'. The modules "
+        "m.pt cannot be unpickled: No module named 'tests_conformance_torch_nets'. Its classes "
     )

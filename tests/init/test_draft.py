@@ -43,9 +43,9 @@ labels = ["a", "b"]
 [[features]]
 name = "x0"
 kind = "number"
-# label = "Bill length"
-# unit = "mm"
-# range = [32.1, 59.6]  # of the training data
+# label = "..."  # what the page calls it
+# unit = "..."
+# range = [0, 1]  # least and greatest value in the training data
 
 [[features]]
 name = "x1"  # guessed: the file names no columns
@@ -81,8 +81,8 @@ name = "a b"
 kind = "integer"
 range = [1, 2.5]
 optional = true
-# label = "Bill length"
-# unit = "mm"
+# label = "..."  # what the page calls it
+# unit = "..."
 
 [[features]]
 name = "c"

@@ -259,7 +259,7 @@ def test_program_is_refused(program: Path, tmp_path: Path) -> None:
     with pytest.raises(UntrustedModel) as caught:
         make(program, tmp_path / "app")
     assert str(caught.value).startswith("m.pkl is a pickle")
-    assert str(caught.value).endswith("`podium init --trust` writes that line.")
+    assert str(caught.value).endswith("`podium init MODEL --trust` writes that line.")
     assert not (tmp_path / "app").exists()
 
 

@@ -17,6 +17,7 @@ from podium.init.guess import Guess
 from podium.init.hints import Hints
 from podium.init.inspect import CHECK, expected_from, inspect_model, untold
 from podium.init.table import LabelledTable, read_table
+from podium.init.task import ONE_NUMBER
 from podium.runtimes import Arrays, Model, Source, TensorSpec, load
 from podium.spec import Feature, Image, TextInput
 from tests.conformance.graphs import BOOL, FLOAT, INT64, SINGLE, UINT8, constant, linear, save
@@ -117,7 +118,9 @@ def test_one_number_is_a_regression(tmp_path: Path) -> None:
     """One number an item is a regression's value; it could also be a probability, so a guess."""
     linear(tmp_path / "m.onnx", weights=SINGLE)
     found = guess_of(tmp_path / "m.onnx")
-    assert (found.kind, found.labels, found.notes) == ("regression", (), (FEATURES,))
+    assert (found.kind, found.labels, found.notes) == (
+        "regression", (), (FEATURES, ONE_NUMBER),
+    )  # fmt: skip
     assert found.why["task.kind"] == "the model gives one number"
 
 
@@ -137,7 +140,7 @@ def test_an_input_a_feature(tmp_path: Path) -> None:
     assert [(one.name, one.kind) for one in found.features] == [
         ("a", "number"), ("b", "integer"), ("c", "boolean"),
     ]  # fmt: skip
-    assert found.notes == ()
+    assert found.notes == (ONE_NUMBER,)
 
 
 @pytest.mark.parametrize(

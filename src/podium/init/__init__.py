@@ -142,7 +142,8 @@ class Look:
             if digest not in str(err) or self.spec.trust:
                 raise  # vouching would not help
             if not self.trust:
-                raise UntrustedModel(f"{err} `podium init --trust` writes that line.") from err
+                way = "`podium init MODEL --trust` writes that line."
+                raise UntrustedModel(f"{err} {way}") from err
             self.spec = msgspec.structs.replace(self.spec, trust=digest)
             return self._load(expects)
         except ModelError as err:

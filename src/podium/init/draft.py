@@ -47,11 +47,13 @@ def _suggestions(guess: Guess) -> dict[str, list[str]]:
     """Return, by the key of a table, comments with what the maker may add to it."""
     lines: dict[str, list[str]] = {}
     if guess.kind == "regression" and guess.unit is None:
-        lines["task"] = ['# unit = "%"']
+        lines["task"] = ['# unit = "..."']
     if guess.features:
-        lines["features[0]"] = ['# label = "Bill length"', '# unit = "mm"']
+        lines["features[0]"] = ['# label = "..."  # what the page calls it', '# unit = "..."']
         if guess.features[0].kind == "number" and guess.features[0].range is None:
-            lines["features[0]"].append("# range = [32.1, 59.6]  # of the training data")
+            lines["features[0]"].append(
+                "# range = [0, 1]  # least and greatest value in the training data"
+            )
     return lines
 
 

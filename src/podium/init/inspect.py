@@ -24,6 +24,10 @@ from podium.spec import Feature, Image, Layout, TextInput
 CHANNELS: Final = (1, 3)
 GUESSED_PIXELS: Final = 224
 CHECK: Final = "check it against the training"
+PREPARED: Final = (
+    "The file does not say how pictures were prepared: check scale, mean and std under [image] "
+    "against the training; an [[examples]] table with what is expected proves them."
+)
 _WAYS: Final = "--features a,b,c (or how many) or --data FILE.csv --target COLUMN"
 
 
@@ -140,6 +144,7 @@ def _image(spec: TensorSpec, told: Image | None, hints: Hints, findings: Finding
     colour: Literal["grey", "rgb"] = "grey" if channels == 1 else "rgb"
     for key in ("resize", "interpolation", "colour", "scale", "mean", "std"):
         findings.why[f"image.{key}"] = CHECK
+    findings.notes.append(PREPARED)
     if spec.dtype.kind in "iu":  # bytes as they are; scaled to 1 all would be 0
         return Image(size=size, colour=colour, layout=layout, scale=1.0)
     return Image(size=size, colour=colour, layout=layout)

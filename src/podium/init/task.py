@@ -12,6 +12,10 @@ from podium.init.table import MAX_VALUES, LabelledTable
 from podium.runtimes import Model, Task, TensorSpec
 
 NO_LABELS: Final = "The file names no classes: write their names under [task] labels."
+ONE_NUMBER: Final = (
+    "The model gives one number, taken for a value; for the probability of the second of two "
+    "classes say --labels no,yes."
+)
 _MAX_TOLD: Final = 3
 _NUMBERED: Final = re.compile(r"(LABEL_|class )?(\d+)")
 
@@ -80,6 +84,7 @@ def _kind(
         numbers = data.target.range is not None and len(data.target.values) != 2
         return "regression" if numbers else "classification"
     findings.why["task.kind"] = "the model gives one number"
+    findings.notes.append(ONE_NUMBER)
     return "regression"
 
 

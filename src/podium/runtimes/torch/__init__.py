@@ -247,8 +247,10 @@ def _unpickled(source: Source) -> Any:
             return torch.load(stream, map_location="cpu", weights_only=False)
     except Exception as err:  # whatever the pickle runs into
         raise ModelError(
-            f"{source.file.name} cannot be unpickled: {reason(err)}. The modules that its classes "
-            "come from are looked for beside podium.toml. Or save its weights alone."
+            f"{source.file.name} cannot be unpickled: {reason(err)}. Its classes are looked for in "
+            "modules beside podium.toml, where `podium init --factory module:Class` puts them; "
+            "those of a training script (__main__) are nowhere. There, save the weights alone: "
+            'torch.save(model.state_dict(), "weights.pt").'
         ) from err
 
 
