@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,19 @@ def test_what_keeps_a_model_from_being_served_is_told(tmp_path: Path) -> None:
     (tmp_path / "m.pkl").write_bytes(pickle.dumps({}))
     with pytest.raises(ServeError, match=r"^m\.pkl is a pickle"):
         _application_of(tmp_path / "m.pkl", tmp_path / "app")
+
+
+def test_workers_that_all_fail_at_once_end_in_words(tmp_path: Path) -> None:
+    """Workers that end at the same moment leave the reason on standard error, and no traceback."""
+    (tmp_path / "rule.py").write_text("import time\ntime.sleep(1.5 - time.time() % 1)\n1 / 0\n")
+    (tmp_path / "podium.toml").write_text(
+        'title = "A"\n[task]\nkind = "regression"\n[[features]]\nname = "a"\n'
+        '[[models]]\nname = "m"\npython = "rule:predict"\n'
+    )
+    command = [sys.executable, "-m", "podium", "serve", str(tmp_path), "--port", "0"]
+    done = subprocess.run(  # noqa: S603  the interpreter that runs this test
+        [*command, "--workers", "6"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert "'rule:predict' in rule.py cannot be loaded: ZeroDivisionError" in done.stderr
+    assert "Traceback" not in done.stderr

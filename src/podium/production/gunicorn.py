@@ -72,11 +72,15 @@ def watched_files(folder: Path) -> list[str]:
 def run(
     options: dict[str, Any], load: Callable[[], WSGIApplication], ready: Callable[[], None]
 ) -> None:
-    """Serve until told to stop. `load` runs in each worker, `ready` once the address is bound."""
-    from gunicorn.app.base import BaseApplication
-    from gunicorn.errors import AppImportError
+    """Serve until told to stop. `load` runs in each worker, `ready` once the address is bound.
 
-    from podium.errors import PodiumError
+    Raises:
+        ServeError: several workers ended at once because they could not load the application.
+    """
+    from gunicorn.app.base import BaseApplication
+    from gunicorn.errors import AppImportError, HaltServer
+
+    from podium.errors import PodiumError, ServeError
     from podium.production.worker import counts
 
     class Server(BaseApplication):  # type: ignore[misc]
@@ -96,4 +100,7 @@ def run(
             except PodiumError as err:
                 raise AppImportError(str(err)) from err
 
-    Server().run()
+    try:
+        Server().run()
+    except HaltServer as err:  # a second worker's end, while Gunicorn stops for the first one's
+        raise ServeError("The server has ended: its workers cannot load the application.") from err
