@@ -18,7 +18,7 @@ from benchmarks.applications import Case
 from podium.app import App
 from podium.cpus import available_cpus
 from podium.pipeline.decode import Items, JsonReader
-from podium.pipeline.image import open_image
+from podium.pipeline.photo import open_image
 from podium.pipeline.preprocess import encoder
 from podium.runtimes import Arrays
 

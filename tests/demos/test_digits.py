@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from podium.folder import parse
-from podium.pipeline.image import open_image, prepare
+from podium.pipeline.image import prepare
+from podium.pipeline.photo import open_image
 from tests.demos.digit_photos import photograph
 
 DEMO = Path(str(files("podium"))) / "demos" / "digits"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podium.pipeline.image import FORMATS, MAX_PIXELS
+from podium.pipeline.photo import FORMATS, MAX_PIXELS
 from podium.spec import RESERVED
 from podium.web.openapi import ERRORS
 

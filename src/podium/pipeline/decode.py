@@ -17,7 +17,7 @@ from PIL.Image import Image
 
 from podium.cells import MAX_INTEGER, MAX_NUMBER, printable
 from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestTooLarge
-from podium.pipeline.image import MAX_REQUEST_PIXELS, decode, peek
+from podium.pipeline.photo import MAX_REQUEST_PIXELS, decode, peek
 from podium.signature import Row, Signature, merged
 from podium.spec import Feature
 from podium.strict import shown
