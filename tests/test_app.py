@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from PIL import Image as pil
 
 from podium import app as app_module
 from podium import runtimes
@@ -17,6 +18,7 @@ from podium.options import Options
 from tests.conformance.cases import NUMBERS, build, rows_of
 from tests.conformance.graphs import linear
 from tests.conformance.onnx_cases import CASES as ONNX
+from tests.support.apps import SIDE, write_colours
 
 PLAIN = {case.name: case for case in ONNX}["onnx-logits"]
 ROW: Any = [(1.0, 2.0, 3.0)]
@@ -223,3 +225,52 @@ def test_range_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "podium.toml").write_text(text)
     answer = App(tmp_path).predict(rows_of((9.0, 0.5, 9.0), (0.0, 2.0, 0.0)), Options())
     assert [[one.field for one in each.warnings] for each in answer.predictions] == [[], ["b"]]
+
+
+def colours(folder: Path, more: str = "", image: str = "") -> Path:
+    """Return the colour application; `image` goes into the second model's [models.image]."""
+    file = write_colours(folder) / "podium.toml"
+    text = file.read_text()
+    end = 'file = "models/topleft.onnx"\n'
+    file.write_text(more + text.replace(end, f"{end}[models.image]\n{image}\n" if image else end))
+    return folder
+
+
+def test_a_model_has_its_own_way_with_images(tmp_path: Path) -> None:
+    """[models.image] stands in place of [image] for its model, and for no other."""
+    own = f'size = [{SIDE}, {SIDE}]\ncolour = "bgr"\ndecode = "exact"'
+    app = App(colours(tmp_path, image=own))
+    assert app.image_of(None) == app.image_of("whole") == app.image_of("none") == app.spec.image
+    assert app.image_of("topleft") == app.spec.models[1].image
+    red: Any = [pil.new("RGB", (SIDE, SIDE), (255, 0, 0))]
+    found = [app.predict(red, Options(model=name, top=4)).predictions[0] for name in app.names]
+    shares = [one.probabilities["red"] for one in found]  # type: ignore[union-attr]
+    assert shares == pytest.approx([1 / 3, 0, 1 / 3])
+
+
+def test_the_size_of_a_model_counts_when_it_is_loaded(tmp_path: Path) -> None:
+    """A model that does not fit its own [models.image] is refused, others are served."""
+    app = App(colours(tmp_path, image="size = [8, 8]"))
+    assert app.served("whole").platform == "onnx"
+    with pytest.raises(ModelError, match=r"\[models.image\] makes \[n, 3, 8, 8\]"):
+        app.served("topleft")
+
+
+def test_the_makers_preprocess_gets_whole_pictures(tmp_path: Path) -> None:
+    """With a preprocess of the maker no picture is scaled while it is decoded."""
+    (tmp_path / "prepare.py").write_text("def run(items):\n    return items\n")
+    app = App(colours(tmp_path, "", 'size = [8, 8]\ndecode = "fast"'))
+    assert app.image_of("topleft").decode == "fast"  # type: ignore[union-attr]
+    file = tmp_path / "podium.toml"
+    file.write_text(f'{file.read_text()}\n[pipeline]\npreprocess = "prepare:run"\n')
+    app = App(tmp_path)
+    assert {app.image_of(name).decode for name in app.names} == {"exact"}  # type: ignore[union-attr]
+
+
+def test_images_of_a_model_need_images(folder: Path) -> None:
+    """[models.image] without [image] is a mistake."""
+    with (folder / "podium.toml").open("a") as file:
+        file.write("[models.image]\nsize = [8, 8]\n")
+    with pytest.raises(SpecError) as caught:
+        App(folder)
+    assert [mistake.key for mistake in caught.value.mistakes] == ["models[1].image"]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from podium.cpus import available_cpus
 from podium.engines.local import LocalEngine
 from podium.errors import Mistake, ModelError, SpecError, UnknownModel
@@ -21,7 +23,7 @@ from podium.pipeline.preprocess import expected_input
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
 from podium.runtimes import Source, load, model_files
 from podium.signature import Signature
-from podium.spec import ModelSpec, Spec, check_labels
+from podium.spec import Image, ModelSpec, Spec, check_labels
 from podium.usercode import missing_requirements, module_file
 
 VERSION_DIGITS = 6
@@ -130,12 +132,17 @@ class App:
             ModelError: it cannot be loaded, or does not fit.
         """
         model = load(self.source(spec))
-        pipeline = Pipeline(self.signature, spec, model, self._engine, self._functions)
+        signature = self._signature_of(spec, self.signature)
+        pipeline = Pipeline(signature, spec, model, self._engine, self._functions)
         return Served(spec, self._version(spec), pipeline)
+
+    def image_of(self, name: str | None) -> Image | None:
+        """Return how images are read for the model `name`, or for the default one."""
+        return self._image(self._specs.get(name or "", self.spec.models[0]))
 
     def source(self, spec: ModelSpec) -> Source:
         """Return what the runtime of a model gets."""
-        return self._source(spec, self.signature)
+        return self._source(spec, self._signature_of(spec, self.signature))
 
     def version(self, name: str) -> str:
         """Return what names the content of the model's file, loaded or not."""
@@ -154,6 +161,16 @@ class App:
         source = self.source(spec)
         return _digest(model_files(source.file, source.runtime))
 
+    def _image(self, spec: ModelSpec) -> Image | None:
+        """Return a model's [image]; the maker's own preprocess gets whole pictures."""
+        image = spec.image or self.spec.image
+        if image is None or self.spec.pipeline.preprocess is None:
+            return image
+        return structs.replace(image, decode="exact")
+
+    def _signature_of(self, spec: ModelSpec, signature: Signature) -> Signature:
+        return replace(signature, image=self._image(spec))
+
     def _source(self, spec: ModelSpec, signature: Signature) -> Source:
         expects = None if self.spec.pipeline.preprocess else expected_input(signature)
         return source_of(self.folder, spec, threads=self._threads, expects=expects)
@@ -162,7 +179,9 @@ class App:
         """Return the signature with the default model's own labels where none are written."""
         if signature.kind == "regression" or signature.labels:
             return signature
-        labels = learn_labels(signature, load(self._source(self.spec.models[0], signature)))
+        first = self.spec.models[0]
+        own = self._signature_of(first, signature)
+        labels = learn_labels(own, load(self._source(first, own)))
         wrong = list(check_labels(labels)) if labels else [
             Mistake("labels", "is missing, and the default model names no classes")
         ]  # fmt: skip

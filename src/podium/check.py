@@ -92,7 +92,7 @@ def _check_model(app: App, name: str) -> ModelReport:
 
 def _latencies(app: App, name: str) -> Iterator[float]:
     """Yield how long one input takes, in seconds, within a budget for slow models."""
-    item = probe_items(app.signature)[:1]
+    item = probe_items(app.served(name).pipeline.signature)[:1]
     deadline = time.perf_counter() + LATENCY_BUDGET_S
     for _ in range(LATENCY_RUNS):
         started = time.perf_counter()
@@ -107,7 +107,9 @@ def _check_example(app: App, example: Example, name: str) -> ExampleReport:
     expected = "" if example.expected is None else str(example.expected)
     counts = name == app.names[0]
     try:
-        prediction = app.predict(example_items(app, example), Options(model=name)).predictions[0]
+        prediction = app.predict(
+            example_items(app, example, name), Options(model=name)
+        ).predictions[0]
     except PodiumError as err:
         return ExampleReport(example.title, name, expected, str(err), False, True)
     if isinstance(prediction, ClassPrediction):
@@ -121,10 +123,12 @@ def _check_example(app: App, example: Example, name: str) -> ExampleReport:
     return ExampleReport(example.title, name, expected, shown, passed, counts)
 
 
-def example_items(app: App, example: Example) -> Items:
-    """Return an example's input as the one item of a request."""
+def example_items(app: App, example: Example, model: str | None = None) -> Items:
+    """Return an example's input as the one item of a request to a model."""
     if example.image is not None:
-        return read_images([(app.folder / example.image).read_bytes()], "image")
+        return read_images(
+            [(app.folder / example.image).read_bytes()], "image", app.image_of(model)
+        )
     if example.text is not None:
         return read_texts(app.signature, [example.text], "text")
     return [app.signature.row_of(example.inputs or {})]

@@ -23,13 +23,13 @@ def predict_once(folder: Path, inputs: Sequence[str], options: Mapping[str, str 
     app = App(folder)
     given = {name: text for name, text in options.items() if text is not None}
     wishes = Options.parse(given, app.names)
-    answer = app.predict(_items(app, inputs), wishes)
+    answer = app.predict(_items(app, inputs, wishes.model), wishes)
     return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
 
 
-def _items(app: App, inputs: Sequence[str]) -> Items:
+def _items(app: App, inputs: Sequence[str], model: str | None) -> Items:
     if app.signature.image is not None:
-        return read_images([_read(name) for name in inputs], "image {}")
+        return read_images([_read(name) for name in inputs], "image {}", app.image_of(model))
     if app.signature.text is not None:
         return read_texts(app.signature, inputs, "text {}")
     pairs = [text.partition("=") for text in inputs]

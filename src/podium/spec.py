@@ -182,6 +182,9 @@ class ModelSpec(Table, frozen=True, kw_only=True):
     ] = None
     noise: Annotated[str | None, doc("The graph's input that takes its noise.")] = None
     card: Annotated[str | None, doc("A Markdown file that describes the model.")] = None
+    image: Annotated[
+        Image | None, doc("In place of [image], for a model that was trained on other sizes.")
+    ] = None
     trust: Annotated[
         Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None,
         doc("The sha256 of a model that is a program, for which the maker vouches."),
@@ -339,6 +342,11 @@ class Spec(Table, frozen=True, kw_only=True):
         for key in ("features", "models"):
             for name in _repeated(one.name for one in getattr(self, key) or () if one.name):
                 yield Mistake(key, f"the name {name!r} stands there twice")
+        for index, model in enumerate(self.models or ()):
+            if model.image is not None and self.image is None:
+                yield Mistake(
+                    f"models[{index}].image", "needs [image], which says that images are sent"
+                )
         for index, example in enumerate(self.examples):
             if example.image is None and self.image is not None:
                 yield Mistake(f"examples[{index}].image", "is missing; expected an image file")

@@ -91,7 +91,8 @@ def test_an_example_is_among_the_inputs(tmp_path: Path) -> None:
 def test_rows_cover_what_the_features_admit(tmp_path: Path) -> None:
     """Each choice, each end of a range, each value missing, short numbers and long ones."""
     case = replace(CASES["onnx-float-matrix"], inputs_toml=OPTIONAL_MIXED)
-    names = [probe.name for probe in probes(build(case, tmp_path).app)]
+    app = build(case, tmp_path).app
+    names = [probe.name for probe in probes(app, app.served())]
     seen = [dict(pair.split(" = ") for pair in name.split(", ")) for name in names]
     assert {row["colour"] for row in seen} == {*COLOURS, "missing"}
     missing = [[name for name, value in row.items() if value == "missing"] for row in seen]
@@ -105,7 +106,8 @@ def test_rows_cover_what_the_features_admit(tmp_path: Path) -> None:
 
 def test_pictures_are_noise_and_smooth(tmp_path: Path) -> None:
     """Random pictures differ from pixel to pixel, smooth ones little."""
-    pictures = {p.name: p.item for p in probes(build(IMAGE, tmp_path).app)}
+    app = build(IMAGE, tmp_path).app
+    pictures = {p.name: p.item for p in probes(app, app.served())}
     steps = {name: np.abs(np.diff(np.asarray(item, float), axis=1)).mean()
              for name, item in pictures.items()}  # fmt: skip
     rough = [step for name, step in steps.items() if name.startswith("random picture ")]

@@ -107,7 +107,7 @@ def test_numbers_of_many_digits(name: str, digits: int) -> None:
 def test_images_of_one_request_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images that together have too many pixels are refused before any is decoded."""
     monkeypatch.setattr(decode, "MAX_REQUEST_PIXELS", 17)
-    monkeypatch.setattr(decode, "decode", lambda image: image)
+    monkeypatch.setattr(decode, "decode", lambda image, _: image)
     assert len(read_images([png("red")] * 2, "image")) == 2
     with pytest.raises(RequestTooLarge, match=r"have 0 megapixels together"):
         read_images([png("red")] * 3, "image")

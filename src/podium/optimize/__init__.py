@@ -139,7 +139,7 @@ def _staging(folder: Path) -> Iterator[Path]:
 def _export(app: App, old: Served, folder: Path) -> Served:
     """Write the graph into `folder`, and return it in the application."""
     file = folder / f"{old.spec.name}.onnx"
-    example = old.pipeline.encode(probe_items(app.signature)[:2])
+    example = old.pipeline.encode(probe_items(old.pipeline.signature)[:2])
     export_onnx(app.source(old.spec), example, file)
     if model_files(file) != (file,):
         raise ModelError(f"{old.spec.name} is too large for one ONNX file, and stays as it is")
@@ -162,7 +162,8 @@ def _check_parity(old: Served, parity: Parity, tolerance: float) -> None:
 
 
 def _measured(app: App, old: Served, new: Served, parity: Parity) -> Outcome:
-    items = [item for seed in range(BATCH) for item in probe_items(app.signature, seed)][:BATCH]
+    signature = old.pipeline.signature
+    items = [item for seed in range(BATCH) for item in probe_items(signature, seed)][:BATCH]
     one, batch = _medians(old, new, items[:1]), _medians(old, new, items)  # type: ignore[arg-type]
     size = Pair(_size(app, old), _size(app, new))
     return Outcome(old.spec.name, old.platform, parity, one, batch, size)

@@ -66,7 +66,7 @@ def compare(app: App, old: Served, new: Served) -> Parity:
     Raises:
         ModelError: they answer in different forms, or one answers where the other does not.
     """
-    asked = probes(app)
+    asked = probes(app, old)
     batches = [[probe] for probe in asked[:ALONE]]
     batches += [asked[start : start + AT_ONCE] for start in range(0, len(asked), AT_ONCE)]
     names: list[str] = []
@@ -80,13 +80,13 @@ def compare(app: App, old: Served, new: Served) -> Parity:
     return _parity(app, names, pairs)
 
 
-def probes(app: App) -> list[Probe]:
-    """Return an application's examples and inputs made up for it.
+def probes(app: App, served: Served) -> list[Probe]:
+    """Return an application's examples and inputs made up for a model of it.
 
     Rows are random, rounded, and at the edges: each choice, each end of a range, each value missing
     that may be. Pictures are noise, and smooth.
     """
-    return [*_examples(app), *_made_up(app.signature)]
+    return [*_examples(app, served.spec.name), *_made_up(served.pipeline.signature)]
 
 
 def _parity(app: App, names: list[str], pairs: list[tuple[_Said, _Said]]) -> Parity:
@@ -145,9 +145,9 @@ def _same_form(probe: Probe, one: _Said, other: _Said) -> bool:
     return True
 
 
-def _examples(app: App) -> Iterator[Probe]:
+def _examples(app: App, model: str) -> Iterator[Probe]:
     for example in app.spec.examples:
-        yield Probe(f"the example {example.title!r}", example_items(app, example)[0])
+        yield Probe(f"the example {example.title!r}", example_items(app, example, model)[0])
 
 
 def _made_up(signature: Signature) -> Iterator[Probe]:

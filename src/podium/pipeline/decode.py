@@ -20,6 +20,7 @@ from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestToo
 from podium.pipeline.photo import MAX_REQUEST_PIXELS, decode, peek
 from podium.signature import Row, Signature, merged
 from podium.spec import Feature
+from podium.spec import Image as ImageSpec
 from podium.strict import shown
 
 T = TypeVar("T")
@@ -43,8 +44,8 @@ class JsonReader:
         self.body_type = body_type(signature)
         self._decoder = msgspec.json.Decoder(self.body_type)
 
-    def read(self, body: bytes) -> Items:
-        """Return the items of a JSON body.
+    def read(self, body: bytes, image: ImageSpec | None = None) -> Items:
+        """Return the items of a JSON body; `image` is what its images are for.
 
         Raises:
             MalformedRequest: it is no JSON, or no {"inputs": [...]}.
@@ -54,19 +55,19 @@ class JsonReader:
         try:
             items = self._decoder.decode(body).inputs
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._read_tolerantly(body)
+            return self._read_tolerantly(body, image)
         self._check_count(items)
         if self.signature.image is not None:
-            return read_images([item.image for item in items], "inputs[{}].image")
+            return read_images([item.image for item in items], "inputs[{}].image", image)
         if self.signature.text is not None:
             return read_texts(self.signature, [item.text for item in items], "inputs[{}].text")
         return list(map(msgspec.structs.astuple, items))
 
-    def _read_tolerantly(self, body: bytes) -> Items:
+    def _read_tolerantly(self, body: bytes, image: ImageSpec | None) -> Items:
         inputs = _inputs(body, self.signature)
         self._check_count(inputs)
         if self.signature.image is not None:
-            return read_images([_base64(item) for item in inputs], "inputs[{}].image")
+            return read_images([_base64(item) for item in inputs], "inputs[{}].image", image)
         if self.signature.text is not None:
             return read_texts(self.signature, list(map(_text, inputs)), "inputs[{}].text")
         rows: list[Row] = []
@@ -95,10 +96,12 @@ def check_count(count: int, limit: int) -> None:
         raise RequestTooLarge(message, [FieldError("inputs", message)])
 
 
-def read_images(bodies: Sequence[bytes | FieldError], where: str) -> list[Image]:
+def read_images(
+    bodies: Sequence[bytes | FieldError], where: str, image: ImageSpec | None = None
+) -> list[Image]:
     """Return the images in `bodies`; `where` names each one's field by its index.
 
-    All headers are looked at before anything is decoded.
+    `image` is what they are for. All headers are looked at before anything is decoded.
 
     Raises:
         InvalidInput: naming every one that cannot be read.
@@ -106,14 +109,14 @@ def read_images(bodies: Sequence[bytes | FieldError], where: str) -> list[Image]
     """
     fields = [where.format(index) for index in range(len(bodies))]
     opened = _each(peek, bodies, fields)
-    pixels = sum(image.width * image.height for image in opened)
+    pixels = sum(one.width * one.height for one in opened)
     if pixels > MAX_REQUEST_PIXELS:
         message = (
             f"The images have {pixels // 10**6} megapixels together; the limit of one request is "
             f"{MAX_REQUEST_PIXELS // 10**6}. Send fewer at a time."
         )
         raise RequestTooLarge(message, [FieldError("image", message)])
-    return _each(decode, opened, fields)
+    return _each(lambda one: decode(one, image), opened, fields)
 
 
 def read_texts(signature: Signature, texts: Sequence[object], where: str) -> list[str]:

@@ -13,6 +13,8 @@ from PIL import ExifTags, ImageOps, UnidentifiedImageError
 from PIL import Image as pil
 from PIL.Image import Image
 
+from podium.spec import Image as ImageSpec
+
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 MAX_PIXELS: Final = 64_000_000
 """The largest image that is decoded; its header is enough to refuse a larger one."""
@@ -23,13 +25,13 @@ pil.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked here, as an error and not a
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, for every request
 
 
-def open_image(body: bytes) -> Image:
+def open_image(body: bytes, spec: ImageSpec | None = None) -> Image:
     """Return the first frame of an image file: upright, 8-bit RGB, over white.
 
     Raises:
         ValueError: it is no image of a known format, is damaged, or too large.
     """
-    return decode(peek(body))
+    return decode(peek(body), spec)
 
 
 def peek(body: bytes) -> Image:
@@ -52,8 +54,10 @@ def peek(body: bytes) -> Image:
     return image
 
 
-def decode(image: Image) -> Image:
+def decode(image: Image, spec: ImageSpec | None = None) -> Image:
     """Return the pixels of an image that was peeked at: upright, 8-bit RGB, over white.
+
+    `spec` is what the pixels are for.
 
     Raises:
         ValueError: the file is damaged.

@@ -24,7 +24,7 @@ from podium.errors import (
 from podium.options import Options
 from podium.pipeline.decode import Items, JsonReader, check_count, read_images, read_texts
 from podium.signature import Signature
-from podium.spec import RESERVED, Limits
+from podium.spec import RESERVED, Image, Limits
 from podium.web.http import JSON, media_type, read_body
 
 if TYPE_CHECKING:
@@ -43,13 +43,27 @@ class Received(NamedTuple):
     """Decodes the items and the options; raises RequestError for what is wrong with them."""
 
 
-class BodyReader:
-    """Reads the requests of one application."""
+Read = Callable[[Image | None], Items]
+"""Decodes a body's items for what [image] says of the model."""
 
-    def __init__(self, signature: Signature, limits: Limits, models: Sequence[str]) -> None:
+
+class BodyReader:
+    """Reads the requests of one application.
+
+    `image_of` tells what [image] says of a model, by its name or None for the default one.
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        limits: Limits,
+        models: Sequence[str],
+        image_of: Callable[[str | None], Image | None] = lambda _: None,
+    ) -> None:
         self.signature = signature
         self.limits = limits
         self.models = models
+        self._image_of = image_of
         self._json = JsonReader(signature, limits.rows)
 
     def receive(self, environ: WSGIEnvironment) -> Received:
@@ -67,13 +81,13 @@ class BodyReader:
             return self.receive_form(form, files, query)
         if kind == JSON:
             body = read_body(environ)
-            return self._received(lambda: self._json.read(body), query)
+            return self._received(lambda image: self._json.read(body, image), query)
         if kind.startswith("image/") and self.signature.image is not None:
             body = read_body(environ)
-            return self._received(lambda: read_images([body], "image"), query)
+            return self._received(lambda image: read_images([body], "image", image), query)
         if kind == TEXT and self.signature.text is not None:
             body = read_body(environ)
-            return self._received(lambda: self._plain_text(body), query)
+            return self._received(lambda _: self._plain_text(body), query)
         raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
 
     def receive_form(
@@ -85,28 +99,31 @@ class BodyReader:
         """Return what a form asks to be predicted; options may stand among its fields."""
         wishes = {name: form[name] for name in RESERVED if name in form}
         fields = {name: texts for name, texts in form.lists() if name not in RESERVED}
-        return self._received(lambda: self._items(fields, files), {**query, **wishes})
+        return self._received(lambda image: self._items(fields, files, image), {**query, **wishes})
 
-    def _received(self, read: Callable[[], Items], wishes: Mapping[str, str]) -> Received:
+    def _received(self, read: Read, wishes: Mapping[str, str]) -> Received:
         return Received(wishes.get("model"), lambda: self._together(read, wishes))
 
-    def _together(
-        self, read: Callable[[], Items], wishes: Mapping[str, str]
-    ) -> tuple[Items, Options]:
+    def _together(self, read: Read, wishes: Mapping[str, str]) -> tuple[Items, Options]:
         """Return items and options; when both are wrong, all their mistakes in one error."""
         try:
             options = Options.parse(wishes, self.models)
         except (InvalidInput, UnknownModel) as wrong:
             try:
-                read()
+                read(None)
             except InvalidInput as err:
                 raise InvalidInput([*err.errors, *wrong.errors]) from err
             raise
-        return read(), options
+        return read(self._image_of(options.model)), options
 
-    def _items(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
+    def _items(
+        self,
+        fields: dict[str, list[str]],
+        files: MultiDict[str, FileStorage],
+        image: Image | None,
+    ) -> Items:
         if self.signature.image is not None:
-            return self._images(fields, files)
+            return self._images(fields, files, image)
         if self.signature.text is not None:
             return self._texts(fields, files)
         return self._row(fields, files)
@@ -118,7 +135,12 @@ class BodyReader:
             raise InvalidInput(errors)
         return [self.signature.parse_row({name: texts[0] for name, texts in fields.items()})]
 
-    def _images(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
+    def _images(
+        self,
+        fields: dict[str, list[str]],
+        files: MultiDict[str, FileStorage],
+        image: Image | None,
+    ) -> Items:
         errors = [FieldError(printable(name), "expected a file: -F image=@photo.jpg")
                   if name == "image" else _unknown(name, "image")
                   for name in fields]  # fmt: skip
@@ -129,7 +151,7 @@ class BodyReader:
         if errors:
             raise InvalidInput(errors)
         check_count(len(bodies), self.limits.rows)
-        return read_images(bodies, "image" if len(bodies) == 1 else "image[{}]")
+        return read_images(bodies, "image" if len(bodies) == 1 else "image[{}]", image)
 
     def _texts(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
         errors = [FieldError(printable(name), "is a file; expected a text: -F 'text=<query.txt'")

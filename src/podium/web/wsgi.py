@@ -27,7 +27,7 @@ log = logging.getLogger("podium")
 def create_wsgi(app: App) -> WSGIApplication:
     """Return the WSGI callable of an application; its models are loaded when asked for."""
     limits = app.spec.limits
-    reader = BodyReader(app.signature, limits, app.names)
+    reader = BodyReader(app.signature, limits, app.names, app.image_of)
     router = Router({"/predict": PredictEndpoint(app, reader)}, create_pages(app, reader))
     return Middleware(router, limits, app.spec.server)
 
