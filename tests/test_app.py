@@ -244,7 +244,7 @@ def test_a_model_has_its_own_way_with_images(tmp_path: Path) -> None:
     assert app.image_of("topleft") == app.spec.models[1].image
     red: Any = [pil.new("RGB", (SIDE, SIDE), (255, 0, 0))]
     found = [app.predict(red, Options(model=name, top=4)).predictions[0] for name in app.names]
-    shares = [one.probabilities["red"] for one in found]  # type: ignore[union-attr]
+    shares = [one.probabilities["red"] for one in found]  # type: ignore[union-attr,index]
     assert shares == pytest.approx([1 / 3, 0, 1 / 3])
 
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import parse_qsl, unquote_to_bytes
-
-from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import parse_form_data
+from urllib.parse import parse_qsl
 
 from podium.cells import printable
 from podium.errors import (
     FieldError,
     InvalidInput,
-    MalformedRequest,
     UnknownModel,
     UnsupportedBody,
     nearest,
@@ -25,13 +19,12 @@ from podium.options import Options
 from podium.pipeline.decode import Items, JsonReader, check_count, read_images, read_texts
 from podium.signature import Signature
 from podium.spec import RESERVED, Image, Limits
+from podium.web.form import MULTIPART, URLENCODED, Form, decode_utf8, read_form
 from podium.web.http import JSON, media_type, read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-MULTIPART: Final = "multipart/form-data"
-URLENCODED: Final = "application/x-www-form-urlencoded"
 TEXT: Final = "text/plain"
 
 
@@ -75,10 +68,7 @@ class BodyReader:
         query = _query(environ)
         kind = media_type(environ)
         if kind in (MULTIPART, URLENCODED):
-            if self.signature.text is not None:
-                _require_utf8(environ, kind)
-            form, files = parse_form(environ, self.limits)
-            return self.receive_form(form, files, query)
+            return self.receive_form(read_form(environ, self.limits.rows), query)
         if kind == JSON:
             body = read_body(environ)
             return self._received(lambda image: self._json.read(body, image), query)
@@ -90,16 +80,14 @@ class BodyReader:
             return self._received(lambda _: self._plain_text(body), query)
         raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
 
-    def receive_form(
-        self,
-        form: MultiDict[str, str],
-        files: MultiDict[str, FileStorage],
-        query: Mapping[str, str],
-    ) -> Received:
+    def receive_form(self, form: Form, query: Mapping[str, str]) -> Received:
         """Return what a form asks to be predicted; options may stand among its fields."""
-        wishes = {name: form[name] for name in RESERVED if name in form}
-        fields = {name: texts for name, texts in form.lists() if name not in RESERVED}
-        return self._received(lambda image: self._items(fields, files, image), {**query, **wishes})
+        wishes: dict[str, str] = {
+            name: form.fields[name][0] for name in RESERVED if name in form.fields
+        }
+        fields = {name: texts for name, texts in form.fields.items() if name not in RESERVED}
+        asked = Form(fields, form.files)
+        return self._received(lambda image: self._items(asked, image), {**query, **wishes})
 
     def _received(self, read: Read, wishes: Mapping[str, str]) -> Received:
         return Received(wishes.get("model"), lambda: self._together(read, wishes))
@@ -116,36 +104,27 @@ class BodyReader:
             raise
         return read(self._image_of(options.model)), options
 
-    def _items(
-        self,
-        fields: dict[str, list[str]],
-        files: MultiDict[str, FileStorage],
-        image: Image | None,
-    ) -> Items:
+    def _items(self, form: Form, image: Image | None) -> Items:
         if self.signature.image is not None:
-            return self._images(fields, files, image)
+            return self._images(form, image)
         if self.signature.text is not None:
-            return self._texts(fields, files)
-        return self._row(fields, files)
+            return self._texts(form)
+        return self._row(form)
 
-    def _row(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
-        errors = [FieldError(name, "is a file; expected a value") for name in files]
-        errors += [_repeated(name, len(texts)) for name, texts in fields.items() if len(texts) > 1]
+    def _row(self, form: Form) -> Items:
+        errors = [FieldError(name, "is a file; expected a value") for name in form.files]
+        errors += [_repeated(name, len(texts))
+                   for name, texts in form.fields.items() if len(texts) > 1]  # fmt: skip
         if errors:
             raise InvalidInput(errors)
-        return [self.signature.parse_row({name: texts[0] for name, texts in fields.items()})]
+        return [self.signature.parse_row(form.values)]
 
-    def _images(
-        self,
-        fields: dict[str, list[str]],
-        files: MultiDict[str, FileStorage],
-        image: Image | None,
-    ) -> Items:
+    def _images(self, form: Form, image: Image | None) -> Items:
         errors = [FieldError(printable(name), "expected a file: -F image=@photo.jpg")
                   if name == "image" else _unknown(name, "image")
-                  for name in fields]  # fmt: skip
-        errors += [_unknown(name, "image") for name in files if name != "image"]
-        bodies = [file.stream.read() for file in files.getlist("image")]
+                  for name in form.fields]  # fmt: skip
+        errors += [_unknown(name, "image") for name in form.files if name != "image"]
+        bodies = [file.body for file in form.files.get("image", [])]
         if not bodies and not errors:
             errors = [FieldError("image", "is missing; expected a file: -F image=@photo.jpg")]
         if errors:
@@ -153,13 +132,13 @@ class BodyReader:
         check_count(len(bodies), self.limits.rows)
         return read_images(bodies, "image" if len(bodies) == 1 else "image[{}]", image)
 
-    def _texts(self, fields: dict[str, list[str]], files: MultiDict[str, FileStorage]) -> Items:
+    def _texts(self, form: Form) -> Items:
         errors = [FieldError(printable(name), "is a file; expected a text: -F 'text=<query.txt'")
                   if name == "text" else _unknown(name, "text")
-                  for name in files]  # fmt: skip
-        errors += [_unknown(name, "text") for name in fields if name != "text"]
+                  for name in form.files]  # fmt: skip
+        errors += [_unknown(name, "text") for name in form.fields if name != "text"]
         # Forms send a line's end as CR LF, whatever was typed.
-        texts = [text.replace("\r\n", "\n") for text in fields.get("text", [])]
+        texts = [text.replace("\r\n", "\n") for text in form.fields.get("text", [])]
         if not texts and not errors:
             errors = [FieldError("text", "is missing; expected --data-urlencode 'text=...'")]
         if errors:
@@ -168,7 +147,7 @@ class BodyReader:
         return read_texts(self.signature, texts, "text" if len(texts) == 1 else "text[{}]")
 
     def _plain_text(self, body: bytes) -> Items:
-        return read_texts(self.signature, [_decoded(body).removeprefix("\ufeff")], "text")
+        return read_texts(self.signature, [decode_utf8(body).removeprefix("\ufeff")], "text")
 
     def _accepted(self) -> str:
         if self.signature.image is not None:
@@ -183,48 +162,6 @@ class BodyReader:
                 '(-H "Content-Type: text/plain" --data-binary @query.txt).'
             )
         return 'Send JSON (-H "Content-Type: application/json") or a form (-F name=value).'
-
-
-def parse_form(
-    environ: WSGIEnvironment, limits: Limits
-) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
-    """Return the fields and the files of a form's body, which stay in memory.
-
-    Raises:
-        MalformedRequest: the body is no such form.
-    """
-    parts = limits.rows + len(RESERVED) + 1000
-    try:
-        _, form, files = parse_form_data(
-            environ,
-            stream_factory=lambda *_, **__: BytesIO(),
-            max_form_memory_size=int(limits.upload),
-            max_form_parts=parts,
-            silent=False,
-        )
-    except (ValueError, RequestEntityTooLarge) as err:
-        raise MalformedRequest(f"The form cannot be read: {err}") from err
-    if len(form) == 1 and next(iter(form)).lstrip().startswith("{"):
-        # What curl -d '{...}' sends without a header.
-        raise UnsupportedBody(
-            'The body is JSON but is called a form. Add -H "Content-Type: application/json".'
-        )
-    return form, files
-
-
-def _require_utf8(environ: WSGIEnvironment, kind: str) -> None:
-    """Refuse a form in another encoding, whose letters its parser would replace in silence."""
-    body = read_body(environ)
-    environ["wsgi.input"] = BytesIO(body)
-    _decoded(unquote_to_bytes(body) if kind == URLENCODED else body)
-
-
-def _decoded(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as err:
-        wrong = f"byte {err.start + 1} is 0x{body[err.start]:02x}, {err.reason}"
-        raise MalformedRequest(f"The body is not UTF-8: {wrong}. Send it as UTF-8.") from err
 
 
 def _query(environ: WSGIEnvironment) -> dict[str, str]:

@@ -13,7 +13,8 @@ from podium.pipeline.decode import body_type
 from podium.prediction import ClassAnswer, ValueAnswer
 from podium.signature import Signature
 from podium.spec import Feature, TextInput
-from podium.web.body import MULTIPART, TEXT, URLENCODED
+from podium.web.body import TEXT
+from podium.web.form import MULTIPART, URLENCODED
 from podium.web.http import JSON
 from podium.web.problem import PROBLEM, Problem
 

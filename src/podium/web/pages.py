@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 from flask import (
@@ -24,6 +23,7 @@ from podium.errors import InvalidInput, RequestError, UnknownModel
 from podium.web.body import BodyReader
 from podium.web.calls import curl_calls
 from podium.web.files import Offer
+from podium.web.form import Form, read_form
 from podium.web.http import JSON, Reply
 from podium.web.openapi import openapi
 from podium.web.problem import Problem, problem_of, reply_of, status_problem
@@ -76,9 +76,10 @@ def predict() -> tuple[str, int]:
     """The page with the answer to its form."""
     _refuse_foreign_form()
     app = site().app
-    values = request.form.to_dict()
+    sent = _sent_form()
+    values = sent.values
     try:
-        received = site().reader.receive_form(request.form, _sent_files(), {})
+        received = site().reader.receive_form(sent, {})
         app.await_model(received.model)
         with app.slot():
             items, options = received.decode()
@@ -173,14 +174,11 @@ def _page(
     )  # fmt: skip
 
 
-def _sent_files() -> Any:
-    """Return the uploaded files; a file input left empty sends a nameless one."""
-    files = request.files.copy()
-    for name in list(files):
-        files.setlist(name, [one for one in files.getlist(name) if one.filename])
-        if not files.getlist(name):
-            del files[name]
-    return files
+def _sent_form() -> Form:
+    """Return the form that was sent; a file input left empty sends a nameless file."""
+    form = read_form(request.environ, site().app.spec.limits.rows)
+    named = {name: [one for one in files if one.filename] for name, files in form.files.items()}
+    return Form(form.fields, {name: files for name, files in named.items() if files})
 
 
 def _refuse_foreign_form() -> None:
