@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
+from podium.batching import Answered, Batching, Decode
 from podium.cpus import available_cpus
 from podium.engines.local import LocalEngine
 from podium.errors import Mistake, ModelError, SpecError, UnknownModel
@@ -64,6 +64,7 @@ class App:
         limits = self.spec.limits
         slots = min(limits.concurrency, self._threads)
         self._engine = LocalEngine(slots, limits.queue, limits.timeout)
+        self._batching = Batching(self.predict, self._merges)
         self._specs = {spec.name: spec for spec in self.spec.models}
         self._served: dict[str, Served] = {}
         self._locks = {name: threading.Lock() for name in self._specs}
@@ -98,10 +99,6 @@ class App:
                 self._served[name] = self.load_model(self._specs[name])
             return self._served[name]
 
-    def slot(self) -> AbstractContextManager[object]:
-        """Return the room to decode and answer one request; entering may raise Overloaded."""
-        return self._engine.slot()
-
     def await_model(self, name: str | None) -> None:
         """Load a model if it is known and not loaded yet, before a slot is taken for it."""
         if name is None or name in self._specs:
@@ -118,8 +115,18 @@ class App:
             else:
                 yield name, None
 
+    def answer(self, decode: Decode) -> Answered:
+        """Decode a request and answer it when there is room, maybe together with others.
+
+        Raises:
+            Overloaded: there is no room.
+            RequestError: what `decode` raises.
+            ModelError: the model fails.
+        """
+        return self._engine.work(decode, self._batching)
+
     def predict(self, items: Items, options: Options) -> Answer:
-        """Return the answer to one request."""
+        """Return the answer to items, at once and in this thread."""
         served = self.served(options.model)
         predictions = served.pipeline.predict(items, options)
         kind = ClassAnswer if self.signature.kind == "classification" else ValueAnswer
@@ -148,6 +155,10 @@ class App:
         """Return what names the content of the model's file, loaded or not."""
         served = self._served.get(name)
         return served.version if served else self._version(self._specs[name])
+
+    def _merges(self, options: Options) -> bool:
+        """Whether answers are the same in a larger batch: noise is drawn by the row's number."""
+        return self.served(options.model).pipeline.passes is None and "map" not in options.include
 
     def _check_requirements(self) -> None:
         missing = missing_requirements(self.spec.requirements)

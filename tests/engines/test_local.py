@@ -1,9 +1,11 @@
-"""Inference in this process: so many at once, so many waiting, so long."""
+"""Work in this process: so many at once, some together, so many waiting, so long."""
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event, Lock
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from podium.engines.local import LocalEngine
+from podium.engines.local import TOGETHER, LocalEngine
 from podium.errors import ModelError, Overloaded
 from podium.runtimes import Arrays
 from tests.pipeline.test_preprocess import Inputs
@@ -19,107 +21,171 @@ from tests.pipeline.test_preprocess import Inputs
 ROWS = {"X": np.zeros((1, 1))}
 
 
-def infer(engine: LocalEngine, model: Inputs, rows: Arrays) -> dict[str, NDArray[Any]]:
-    """Answer one request as the web does: in a slot."""
-    with engine.slot():
-        return engine.infer(model, rows)
-
-
-class Slow(Inputs):
-    """A model that answers when it is let go, and counts how many run at once."""
+class Desk:
+    """Answers numbers with their doubles when it is let go; tells who came together."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.go = Event()
         self.lock = Lock()
         self.running = 0
         self.most = 0
+        self.parties: list[list[int]] = []
 
-    def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Wait, and answer with the inputs."""
+    def __call__(self, numbers: Sequence[int]) -> list[int | Exception]:
+        """Wait, and double; a negative number is wrong."""
         with self.lock:
+            self.parties.append(list(numbers))
             self.running += 1
             self.most = max(self.most, self.running)
-        self.go.wait(10)
-        time.sleep(0.01)
+        assert self.go.wait(10)
         with self.lock:
             self.running -= 1
-        return dict(inputs)
+        return [ValueError(f"{n} is negative") if n < 0 else 2 * n for n in numbers]
 
 
-def _started(model: Slow, count: int) -> None:
+def await_(condition: Any) -> None:
+    """Wait until something is so."""
     deadline = time.monotonic() + 5
-    while model.running < count:
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
 
 
+@contextmanager
+def working(engine: LocalEngine, desk: Desk, numbers: Sequence[int]) -> Iterator[list[Future[int]]]:
+    """Yield the tasks of threads that have come one after the other, and wait or work."""
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        tasks = []
+        for count, number in enumerate(numbers, 1):
+            tasks.append(pool.submit(engine.work, number, desk))
+            await_(lambda count=count: len(engine._queue) + desk.running == count)
+        try:
+            yield tasks
+        finally:
+            desk.go.set()
+
+
 def test_answer_is_the_models() -> None:
-    """An inference answers with what the model does."""
-    model = Slow()
-    model.go.set()
-    assert LocalEngine().infer(model, ROWS)["X"] is ROWS["X"]
+    """An inference answers with what the model does; what it raises is told as its failure."""
+    engine = LocalEngine()
 
-
-@pytest.mark.parametrize("slots", [1, 3])
-def test_so_many_run_at_once(slots: int) -> None:
-    """As many inferences as there are slots run at once, and all are answered."""
-    model, engine = Slow(), LocalEngine(slots, queue=20, timeout_s=5)
-    with ThreadPoolExecutor(12) as pool:
-        tasks = [pool.submit(infer, engine, model, ROWS) for _ in range(12)]
-        _started(model, slots)
-        model.go.set()
-        assert len([task.result(10) for task in tasks]) == 12
-    assert model.most == slots
-
-
-def test_full_queue_is_refused_at_once() -> None:
-    """With a slot and a queue of 2, the fourth request is told to try again, at once."""
-    model, engine = Slow(), LocalEngine(1, queue=2, timeout_s=30)
-    with ThreadPoolExecutor(3) as pool:
-        tasks = [pool.submit(infer, engine, model, ROWS) for _ in range(3)]
-        _started(model, 1)
-        deadline = time.monotonic() + 5
-        while engine._waiting._value and time.monotonic() < deadline:
-            time.sleep(0.002)
-        started = time.monotonic()
-        with pytest.raises(Overloaded) as caught:
-            infer(engine, model, ROWS)
-        assert time.monotonic() - started < 1
-        assert str(caught.value) == (
-            "Too many requests are waiting for the model; try again shortly"
-        )
-        assert caught.value.retry_after == 1
-        model.go.set()
-        assert len([task.result(10) for task in tasks]) == 3
-    assert infer(engine, model, ROWS)
-
-
-def test_waiting_ends_in_time() -> None:
-    """A request that gets no slot in time is told so, and leaves its place to others."""
-    model, engine = Slow(), LocalEngine(1, queue=1, timeout_s=0.05)
-    with ThreadPoolExecutor(1) as pool:
-        task = pool.submit(infer, engine, model, ROWS)
-        _started(model, 1)
-        for _ in range(3):
-            with pytest.raises(Overloaded, match=r"^No room for the model within 0\.05 s$"):
-                infer(engine, model, ROWS)
-        model.go.set()
-        task.result(10)
-    assert infer(engine, model, ROWS)
-
-
-def test_failing_model_frees_its_slot() -> None:
-    """A model that raises leaves its slot and its place in the queue to others."""
-    engine = LocalEngine(1, queue=0, timeout_s=5)
+    class Echo(Inputs):
+        def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+            return dict(inputs)
 
     class Failing(Inputs):
         def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
             raise KeyError(next(iter(inputs)))
 
-    for _ in range(3):
-        with pytest.raises(ModelError, match="The model fails on this input: 'X'"):
-            infer(engine, Failing(), ROWS)
-    model = Slow()
-    model.go.set()
-    assert infer(engine, model, ROWS)
+    assert engine.infer(Echo(), ROWS)["X"] is ROWS["X"]
+    with pytest.raises(ModelError, match="The model fails on this input: 'X'"):
+        engine.infer(Failing(), ROWS)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_so_many_work_at_once(slots: int) -> None:
+    """As many threads work at once as there are slots; all requests are answered, each its own."""
+    desk, engine = Desk(), LocalEngine(slots, queue=40, timeout_s=5)
+    with ThreadPoolExecutor(30) as pool:
+        tasks = [pool.submit(engine.work, number, desk) for number in range(30)]
+        await_(lambda: desk.running == slots)
+        desk.go.set()
+        assert [task.result(10) for task in tasks] == [2 * number for number in range(30)]
+    assert desk.most == slots
+    assert sorted(number for party in desk.parties for number in party) == list(range(30))
+    assert max(map(len, desk.parties)) <= TOGETHER
+    assert engine._free == slots
+
+
+def test_those_that_wait_are_answered_together_in_their_order() -> None:
+    """Who works takes along who waits, up to a number, first come first served."""
+    desk, engine = Desk(), LocalEngine(1, queue=20)
+    with working(engine, desk, range(8)) as tasks:
+        assert desk.parties == [[0]]
+        desk.go.set()
+        assert [task.result(10) for task in tasks] == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert desk.parties == [[0], [1, 2, 3, 4], [5, 6, 7]]
+
+
+def test_one_that_fails_fails_alone() -> None:
+    """An exception among the results is raised for its own request."""
+    desk, engine = Desk(), LocalEngine(1, queue=20)
+    with working(engine, desk, [1, 2, -3, 4]) as tasks:
+        desk.go.set()
+        assert [tasks[index].result(10) for index in (0, 1, 3)] == [2, 4, 8]
+        with pytest.raises(ValueError, match="-3 is negative"):
+            tasks[2].result(10)
+    assert desk.parties == [[1], [2, -3, 4]]
+
+
+def test_a_thread_that_breaks_leaves_its_slot_and_the_others() -> None:
+    """When the work itself breaks off, those taken along are told, and the next ones answered."""
+    engine, waiting = LocalEngine(1, queue=20), Desk()
+
+    def broken(_: Sequence[int]) -> list[int | Exception]:
+        raise KeyboardInterrupt
+
+    with working(engine, waiting, [1]) as (first,), ThreadPoolExecutor(6) as pool:
+        tasks = []
+        for count in range(1, 7):
+            tasks.append(pool.submit(engine.work, count, broken if count == 1 else waiting))
+            await_(lambda count=count: len(engine._queue) == count)
+        waiting.go.set()
+        assert first.result(10) == 2
+        with pytest.raises(KeyboardInterrupt):
+            tasks[0].result(10)
+        for task in tasks[1:TOGETHER]:
+            with pytest.raises(ModelError, match="The thread that answered was ended"):
+                task.result(10)
+        assert [task.result(10) for task in tasks[TOGETHER:]] == [10, 12]
+    assert engine._free == 1
+
+
+def test_full_queue_is_refused_at_once() -> None:
+    """With a slot and a queue of 2, the fourth request is told to try again, at once."""
+    desk, engine = Desk(), LocalEngine(1, queue=2, timeout_s=30)
+    with working(engine, desk, [1, 2, 3]) as tasks:
+        started = time.monotonic()
+        with pytest.raises(Overloaded) as caught:
+            engine.work(4, desk)
+        assert time.monotonic() - started < 1
+        assert str(caught.value) == (
+            "Too many requests are waiting for the model; try again shortly"
+        )
+        assert caught.value.retry_after == 1
+        desk.go.set()
+        assert [task.result(10) for task in tasks] == [2, 4, 6]
+    assert engine.work(4, desk) == 8
+
+
+def test_waiting_ends_in_time() -> None:
+    """A request that gets no slot in time is told so, and leaves its place to others."""
+    desk, engine = Desk(), LocalEngine(1, queue=1, timeout_s=0.05)
+    with working(engine, desk, [1]) as (task,):
+        for _ in range(3):
+            with pytest.raises(Overloaded, match=r"^No room for the model within 0\.05 s$"):
+                engine.work(2, desk)
+        desk.go.set()
+        assert task.result(10) == 2
+    assert engine.work(2, desk) == 4
+    assert desk.parties == [[1], [2]]
+
+
+def test_who_is_taken_along_waits_for_the_answer() -> None:
+    """A request whose answer is being made when its time runs out still gets it."""
+    desk, engine = Desk(), LocalEngine(1, queue=5, timeout_s=0.3)
+    gate = Event()
+
+    def slow(numbers: Sequence[int]) -> list[int | Exception]:
+        gate.set()
+        time.sleep(0.6)
+        return list(numbers)
+
+    with ThreadPoolExecutor(2) as pool, working(engine, desk, [1]):
+        tasks = [pool.submit(engine.work, 2, slow)]
+        await_(lambda: len(engine._queue) == 1)
+        tasks.append(pool.submit(engine.work, 3, slow))
+        await_(lambda: len(engine._queue) == 2)
+        desk.go.set()
+        assert gate.wait(5)
+        assert [task.result(10) for task in tasks] == [2, 3]

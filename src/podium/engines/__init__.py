@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
 from podium.runtimes import Arrays, Model
 
+T = TypeVar("T")
+R = TypeVar("R")
+
+Work = Callable[[Sequence[T]], Sequence[R | Exception]]
+"""Requests -> what is answered to each, or went wrong with it."""
+
 
 class Engine(Protocol):
     """Runs models; the only seam between an application and where its models live."""
 
-    def slot(self) -> AbstractContextManager[object]:
-        """Return the room to work on one request; entering raises Overloaded when there is none."""
+    def work(self, request: T, do: Work[T, R]) -> R:
+        """Return what `do` makes of a request, when there is room, maybe together with others.
+
+        Raises Overloaded when there is no room, or what `do` returns for this request.
+        """
 
     def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return the model's outputs; raise ModelError when the framework fails."""

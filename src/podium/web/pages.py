@@ -81,9 +81,7 @@ def predict() -> tuple[str, int]:
     try:
         received = site().reader.receive_form(sent, {})
         app.await_model(received.model)
-        with app.slot():
-            items, options = received.decode()
-            answer = app.predict(items, options)
+        items, answer = app.answer(received.decode)
     except RequestError as err:
         form = form_view(app, values, err.errors if isinstance(err, InvalidInput) else ())
         return _page(form, problem=problem_of(err)[0]), err.status

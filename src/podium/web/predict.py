@@ -31,7 +31,5 @@ class PredictEndpoint:
             return reply_of(problem, (("Allow", "POST"),)).send(start_response)
         request = self._reader.receive(environ)
         self._app.await_model(request.model)
-        with self._app.slot():
-            items, options = request.decode()
-            answer = self._app.predict(items, options)
-        return Reply(200, JSON, self._encoder.encode(answer)).send(start_response)
+        answered = self._app.answer(request.decode)
+        return Reply(200, JSON, self._encoder.encode(answered.answer)).send(start_response)

@@ -1,0 +1,107 @@
+"""Requests that wait at the same time are decoded one by one and answered together.
+
+A batch costs a model less than its items one by one. What is merged asks for the very same
+options, and a request that fails, fails alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from msgspec import structs
+from PIL.Image import Image
+
+from podium.options import Options
+from podium.pipeline.decode import Items
+from podium.prediction import Answer
+
+MERGED_ITEMS: Final = 64
+MERGED_PIXELS: Final = 8_000_000
+"""How large the requests of one batch may be together; larger ones are answered alone."""
+
+Decode = Callable[[], tuple[Items, Options]]
+"""Decodes a request; raises RequestError for what is wrong with it."""
+
+
+class Answered(NamedTuple):
+    """A request's items and the answer to them."""
+
+    items: Items
+    answer: Answer
+
+
+class _Decoded(NamedTuple):
+    number: int
+    items: Items
+    options: Options
+
+
+class Batching:
+    """Answers requests of one application.
+
+    `predict` answers decoded items; `merges` tells for which options their number makes no
+    difference.
+    """
+
+    def __init__(
+        self, predict: Callable[[Items, Options], Answer], merges: Callable[[Options], bool]
+    ) -> None:
+        self._predict = predict
+        self._merges = merges
+
+    def __call__(self, requests: Sequence[Decode]) -> list[Answered | Exception]:
+        """Return each request's answer, or what is wrong with it."""
+        results: dict[int, Answered | Exception] = {}
+        for batch in self._batches(requests, results):
+            results.update(self._answers(batch))
+        return [results[number] for number in range(len(requests))]
+
+    def _batches(
+        self, requests: Sequence[Decode], failed: dict[int, Answered | Exception]
+    ) -> Iterator[list[_Decoded]]:
+        """Yield decoded requests in batches; what cannot be decoded goes into `failed`."""
+        batch: list[_Decoded] = []
+        for number, decode in enumerate(requests):
+            try:
+                one = _Decoded(number, *decode())
+            except Exception as err:
+                failed[number] = err
+                continue
+            if batch and not self._fits(batch, one):
+                yield batch
+                batch = []
+            batch.append(one)
+        if batch:
+            yield batch
+
+    def _fits(self, batch: Sequence[_Decoded], one: _Decoded) -> bool:
+        items = [item for other in (*batch, one) for item in other.items]
+        return (
+            batch[0].options == one.options
+            and self._merges(one.options)
+            and len(items) <= MERGED_ITEMS
+            and _pixels(items) <= MERGED_PIXELS
+        )
+
+    def _answers(self, batch: list[_Decoded]) -> Iterator[tuple[int, Answered | Exception]]:
+        items = [item for one in batch for item in one.items]
+        try:
+            answer = self._predict(items, batch[0].options)  # type: ignore[arg-type]
+        except Exception as err:
+            if len(batch) == 1:
+                yield batch[0].number, err
+            else:
+                for one in batch:
+                    yield from self._answers([one])
+            return
+        start = 0
+        for one in batch:
+            end = start + len(one.items)
+            own = structs.replace(answer, predictions=answer.predictions[start:end])
+            yield one.number, Answered(one.items, own)
+            start = end
+
+
+def _pixels(items: Iterable[object]) -> int:
+    return sum(item.width * item.height for item in items if isinstance(item, Image))
