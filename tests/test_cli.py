@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from onnx import helper
 from PIL import Image
 
-from podium import __version__, init, serve
+from podium import __version__, demo, init, serve
 from podium.cli import DEMOS, main
 from podium.init import Order
 from podium.init.bring import Origin
@@ -302,6 +302,31 @@ def test_demo_serves_a_folder_of_the_package(calls: list[tuple[Path, ServeOption
     """`podium demo` serves the penguins, `podium demo NAME` another."""
     assert podium("demo").exit_code == 0
     assert calls[0][0] == DEMOS / "penguins"
+
+
+def test_demo_keeps_made_models_in_the_cache_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: list[tuple[Path, ServeOptions]]
+) -> None:
+    """--cache goes before PODIUM_CACHE, and what is made ready there is served."""
+    asked: list[Path | None] = []
+
+    def ready_folder(folder: Path, cache: Path | None, _say: object) -> Path:
+        asked.append(cache)
+        return tmp_path / folder.name
+
+    monkeypatch.setattr(demo, "ready_folder", ready_folder)
+    environment = {"PODIUM_CACHE": "variable"}
+    for arguments, env in (((), {}), ((), environment), (("--cache", "option"), environment)):
+        assert podium("demo", "photos", *arguments, env=env).exit_code == 0
+    assert asked == [None, Path("variable"), Path("option")]
+    assert {folder for folder, _ in calls} == {tmp_path / "photos"}
+
+
+def test_demo_help_names_every_demo() -> None:
+    """The help names all that can be served."""
+    text = podium("demo", "--help").output
+    assert [name for name in ("penguins", "digits", "photos") if name not in text] == []
+    assert {folder.name for folder in DEMOS.iterdir()} == {"penguins", "digits", "photos"}
 
 
 def test_unknown_demo(calls: list[tuple[Path, ServeOptions]]) -> None:

@@ -45,7 +45,7 @@ def test_missing_extra_names_the_install_command() -> None:
 def test_missing_pytorch_names_the_small_build_first() -> None:
     """The extra alone would bring gigabytes of CUDA packages; the command says how not to."""
     small = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
-    for extra in ("torch", "transformers"):
+    for extra in ("photos", "torch", "transformers"):
         command = f"{small} && pip install 'podium[{extra}]'"
         error = MissingExtra("net.pt2 (torch.export program)", extra)
         assert str(error) == f"net.pt2 (torch.export program) needs the extra {extra!r}: {command}"

@@ -101,7 +101,7 @@ def _within(module: str, package: str) -> bool:
 
 WEB = {"podium.web"}
 COMMANDS = {"podium.cli", "podium.serve", "podium.check", "podium.init", "podium.predict",
-            "podium.optimize"}  # fmt: skip
+            "podium.optimize", "podium.demo"}  # fmt: skip
 INSIDE = {"podium.runtimes", "podium.pipeline", "podium.engines", "podium.app"}
 
 

@@ -63,12 +63,24 @@ def serve(source: Path, **options: Any) -> None:
 
 @main.command()
 @click.argument("name", default="penguins")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="PODIUM_CACHE",
+    show_envvar=True,
+    help="Folder for models that a demo makes once; the user's cache when left out.",
+)
 @serve_options
-def demo(name: str, **options: Any) -> None:
-    """Serve a demo that comes with Podium: penguins (default) or digits."""
+def demo(name: str, cache: Path | None, **options: Any) -> None:
+    """Serve a demo that comes with Podium: penguins (default), digits or photos.
+
+    photos makes its models when it is first served, which needs podium[photos].
+    """
+    from podium.demo import ready_folder
     from podium.serve import ServeOptions, serve_application
 
-    serve_application(_demo_folder(name), ServeOptions(**options), click.echo)
+    folder = ready_folder(_demo_folder(name), cache, click.echo)
+    serve_application(folder, ServeOptions(**options), click.echo)
 
 
 @main.command()
@@ -104,7 +116,8 @@ def optimize(folder: Path, **options: Any) -> None:
 @click.option("--seed", help="Seeds the noise of a stochastic model.")
 @click.option("--confidence-level", help="The level of intervals.")
 @click.option("--top", help="How many labels are returned.")
-@click.option("--include", help="What is added to the answer: samples.")
+@click.option("--include", help="What is added to the answer: samples, map.")
+@click.option("--map-ms", help="How long the maps of images may take, in milliseconds.")
 def predict(folder: Path, inputs: tuple[str, ...], **options: str | None) -> None:
     """Answer INPUT without a server: name=value pairs, image files or texts.
 
@@ -133,6 +146,8 @@ def init_options(command: Callable[..., None]) -> Callable[..., None]:
                      "how many."),
         click.option("--size", metavar="HEIGHTxWIDTH", help="The model takes images of this size; "
                      "28x28x1 in grey."),
+        click.option("--image-config", metavar="FILE", help="How pictures were prepared in "
+                     "training, as Hugging Face, timm or torchvision write it down."),
         click.option("--text", is_flag=True, help="The model takes texts."),
         click.option("--data", type=file, metavar="FILE", help="A labelled CSV file: names, kinds, "
                      "ranges, choices and examples come from it."),

@@ -28,7 +28,7 @@ from typing import ClassVar, Final, NamedTuple
 INSTALL = "pip install 'podium[{extra}]'"
 """The command that installs an extra, quoted for the shell; every message is made from it."""
 
-NEEDS_TORCH: Final = ("torch", "transformers")
+NEEDS_TORCH: Final = ("photos", "torch", "transformers")
 INSTALL_TORCH: Final = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
 """PyTorch's build for processors; without it first, gigabytes of CUDA packages come along."""
 
