@@ -14,12 +14,15 @@ from podium.cells import check_cell
 from podium.errors import Mistake
 from podium.strict import Period, Size, Table
 
-RESERVED: Final = ("model", "seed", "confidence_level", "top", "include")
+RESERVED: Final = ("model", "seed", "confidence_level", "top", "include", "map_ms")
 """Names of query parameters, which no feature may have."""
 
 Value = str | int | float | bool
 Text = Annotated[str, Meta(min_length=1)]
 Layout = Literal["NCHW", "NHWC"]
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+MAX_SIDE: Final = 4096
+Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
 _CODE: Final = re.compile(r"\w+(\.\w+)*:\w+")
 
 
@@ -96,21 +99,30 @@ class Feature(Table, frozen=True, kw_only=True):
 class Image(Table, frozen=True, kw_only=True):
     """[image]: image input, prepared as it was when the model was trained."""
 
-    size: Annotated[
-        tuple[Annotated[int, Meta(ge=1, le=4096)], Annotated[int, Meta(ge=1, le=4096)]],
-        doc("Height and width that the model takes, in pixels."),
-    ]
+    size: Annotated[tuple[Side, Side], doc("Height and width that the model takes, in pixels.")]
     resize: Annotated[
         Literal["exact", "shortest", "longest"],
-        doc("exact: to size; shortest: the shorter side, then a centre crop; longest: then pad."),
-    ] = "exact"
+        doc("exact: squeezed to size; shortest: by the shorter side, the rest is cut off; longest: "
+            "by the longer side, the rest is padded."),
+    ] = "exact"  # fmt: skip
+    resize_size: Annotated[
+        int | tuple[int, int] | None,  # msgspec 0.22 crashes when such a union has bounds
+        doc("The side, or height and width, to resize to before the cut to size, such as 256."),
+    ] = None
     crop: Annotated[
         Annotated[float, Meta(gt=0, le=1)],
-        doc("With shortest: the part of the shorter side that the crop keeps, such as 0.875."),
+        doc("In place of resize_size: the part of the sides that is kept, such as 0.875."),
     ] = 1.0
-    interpolation: Annotated[
-        Literal["nearest", "bilinear", "bicubic", "lanczos"], doc("How pixels are resampled.")
-    ] = "bilinear"
+    place: Annotated[
+        Literal["centre", "torchvision", "transformers", "corner"],
+        doc("Where to cut or to pad: in the centre, with half a pixel where Pillow, torchvision "
+            "or transformers puts it; or from the top left corner."),
+    ] = "centre"  # fmt: skip
+    fill: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=255)], ...],
+        doc("The colour of the padding, one number or one a channel; black when left out."),
+    ] = ()
+    interpolation: Annotated[Interpolation, doc("How pixels are resampled.")] = "bilinear"
     colour: Annotated[Literal["rgb", "bgr", "grey"], doc("The channels and their order.")] = "rgb"
     scale: Annotated[float, doc("Multiplies the 8-bit values.")] = 1 / 255
     mean: Annotated[tuple[float, ...], doc("Then subtracted, one for all or one a channel.")] = ()
@@ -125,8 +137,9 @@ class Image(Table, frozen=True, kw_only=True):
     trim: Annotated[bool, doc("Cut to the strokes and centre them before resizing.")] = False
     decode: Annotated[
         Literal["fast", "exact"],
-        doc("fast: a JPEG may be scaled down while it is decoded; exact: never."),
-    ] = "exact"
+        doc("fast: a picture far above the model's size may be scaled down while it is decoded; "
+            "exact: never."),
+    ] = "fast"  # fmt: skip
     draw: Annotated[bool, doc("Offer an area to draw in on the page.")] = False
 
     @property
@@ -134,13 +147,27 @@ class Image(Table, frozen=True, kw_only=True):
         """The number of channels of the model's input."""
         return 1 if self.colour == "grey" else 3
 
+    @property
+    def resized(self) -> tuple[int, int]:
+        """Height and width to which pictures are squeezed, which they cover, or fit into."""
+        if isinstance(self.resize_size, int):
+            return self.resize_size, self.resize_size
+        height, width = self.size or (1, 1)  # of a file with mistakes
+        return self.resize_size or (int(height / self.crop), int(width / self.crop))  # as timm
+
     def check(self) -> Iterator[Mistake]:
-        """Mean and std are one number, or one a channel; strokes are grey."""
-        for key in ("mean", "std"):
+        """Numbers are one, or one a channel; one key says how far to resize; strokes are grey."""
+        for key in ("mean", "std", "fill"):
             if len(getattr(self, key)) not in (0, 1, self.channels):
-                yield Mistake(key, f"expected 1 or {self.channels} numbers for {self.colour!r}")
-        if self.crop < 1 and self.resize != "shortest":
-            yield Mistake("crop", 'belongs to resize = "shortest"')
+                many = "1 number" if self.channels == 1 else f"1 or {self.channels} numbers"
+                yield Mistake(key, f"expected {many} for {self.colour!r}")
+        if not all(1 <= side <= MAX_SIDE for side in self.resized):
+            key = "crop" if self.resize_size is None else "resize_size"
+            yield Mistake(key, f"resizes to {self.resized}; expected 1 to {MAX_SIDE} pixels")
+        if self.crop < 1 and self.resize_size is not None:
+            yield Mistake("crop", "resize_size says it already; leave one of the two out")
+        if self.fill and self.resize == "exact" and self.resize_size is None:
+            yield Mistake("fill", 'nothing is padded; it belongs to resize = "longest"')
         for key, wanted in (("polarity", self.polarity == "any"), ("trim", self.trim)):
             if wanted and self.colour != "grey":
                 yield Mistake(key, 'needs colour = "grey"')
@@ -250,6 +277,9 @@ class Limits(Table, frozen=True, kw_only=True):
     dataset: Annotated[Size, doc("The largest /datasets upload.")] = Size(2_000_000_000)
     rows: Annotated[Annotated[int, Meta(ge=1)], doc("The most items in one request.")] = 10_000
     timeout: Annotated[Period, doc("How long one request may take.")] = Period(60)
+    map: Annotated[
+        Period, doc('How long the maps of one request may take; "0 s" turns them off.')
+    ] = Period(2)
     concurrency: Annotated[
         Annotated[int, Meta(ge=1)], doc("Inferences at once in one worker, at most one a core.")
     ] = 8

@@ -79,7 +79,9 @@ def test_batch_keeps_its_order() -> None:
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
@@ -97,7 +99,7 @@ def test_interpolations_differ() -> None:
     """No two interpolations give the same pixels, and bilinear is the default."""
     image = picture(37, 23)
     made = {name: prepare([image], spec(interpolation=name)).tobytes() for name in RESAMPLING}
-    assert len(set(made.values())) == 4
+    assert len(set(made.values())) == len(RESAMPLING)
     assert prepare([image], spec()).tobytes() == made["bilinear"]
 
 
@@ -149,6 +151,90 @@ def test_longest_side_is_padded_with_black() -> None:
     assert found[:, :2].max() == found[:, 4:].max() == 0
     assert found[:, 2:4].min() >= 0
     assert found[:, 2:4].any()
+
+
+def test_padding_has_its_colour() -> None:
+    """Fill is one number, or one a channel in the model's order of them."""
+    image = Image.new("RGB", (60, 20), (1, 2, 3))
+    for colour, fill, beside, inside in (
+        ("rgb", (9,), [9, 9, 9], [1, 2, 3]), ("rgb", (7, 8, 9), [7, 8, 9], [1, 2, 3]),
+        ("bgr", (7, 8, 9), [7, 8, 9], [3, 2, 1]), ("grey", (9,), [9], [2]),
+    ):  # fmt: skip
+        options = spec(size=(6, 6), resize="longest", colour=colour, fill=fill, layout="NHWC")
+        found = prepare([image], options)[0]
+        np.testing.assert_array_equal(found[:2], np.broadcast_to(beside, (2, 6, len(beside))))
+        np.testing.assert_array_equal(found[2:4], np.broadcast_to(inside, (2, 6, len(inside))))
+
+
+def test_a_strip_keeps_a_pixel_of_its_shorter_side() -> None:
+    """However long a picture is, longest leaves something of it."""
+    image = Image.new("RGB", (600, 2), (200, 200, 200))
+    found = prepare([image], spec(size=(6, 6), resize="longest", layout="NHWC"))[0]
+    assert [row.max() for row in found] == [0, 0, 200, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("resize", "resize_size", "resized"),
+    [
+        ("exact", 10, (10, 10)), ("exact", (10, 8), (10, 8)), ("shortest", 10, (10, 15)),
+        ("longest", 10, (7, 10)), ("longest", (10, 20), (10, 15)),
+    ],
+)  # fmt: skip
+def test_a_picture_is_resized_and_then_cut(
+    resize: str, resize_size: int | tuple[int, int], resized: tuple[int, int]
+) -> None:
+    """resize_size is one side, or height and width; the middle of size is kept of it."""
+    image = picture(60, 40)
+    whole = np.asarray(image.resize(resized[::-1], Image.Resampling.BILINEAR))
+    top, left = round((resized[0] - 4) / 2), round((resized[1] - 6) / 2)
+    found = prepare([image], spec(resize=resize, resize_size=resize_size, layout="NHWC"))
+    np.testing.assert_array_equal(found[0], whole[top : top + 4, left : left + 6])
+
+
+@pytest.mark.parametrize("resize", ["exact", "longest"])
+def test_crop_is_a_part_of_every_resizing(resize: str) -> None:
+    """Crop says what resize_size would, cut to whole pixels."""
+    image = picture(40, 40)
+    part = prepare([image], spec(size=(8, 8), resize=resize, crop=0.7))
+    side = prepare([image], spec(size=(8, 8), resize=resize, resize_size=11))
+    np.testing.assert_array_equal(part, side)
+
+
+@pytest.mark.parametrize(
+    ("place", "starts"),
+    [
+        ("centre", {1: 0, 3: 2, 5: 2, -1: 0, -3: -2, -5: -2}),
+        ("torchvision", {1: 0, 3: 2, 5: 2, -1: 0, -3: -1, -5: -2}),
+        ("transformers", {1: 0, 3: 1, 5: 2, -1: -1, -3: -2, -5: -3}),
+        ("corner", {1: 0, 3: 0, 5: 0, -1: 0, -3: 0, -5: 0}),
+    ],
+)
+def test_half_a_pixel_of_margin_has_its_place(place: str, starts: dict[int, int]) -> None:
+    """Where a cut of 6 begins by how many pixels there are more, or less, in each direction."""
+    for spare, start in starts.items():
+        image = picture(6 + spare, 6 + spare)
+        options = spec(size=(6, 6), resize_size=6 + spare, place=place, layout="NHWC")
+        framed = np.pad(np.asarray(image), ((9, 9), (9, 9), (0, 0)))
+        expected = framed[9 + start : 15 + start, 9 + start : 15 + start]
+        np.testing.assert_array_equal(prepare([image], options)[0], expected)
+
+
+def test_a_strip_is_cut_before_it_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the middle of a very long picture is resized, to the same pixels."""
+    image = picture(2000, 4)
+    options = spec(size=(8, 8), resize="shortest")
+    expected = prepare([image], options)
+    sizes: list[tuple[int, int]] = []
+    resize = Image.Image.resize
+
+    def seen(self: Image.Image, size: tuple[int, int], *others: Any) -> Image.Image:
+        sizes.append(size)
+        return resize(self, size, *others)
+
+    monkeypatch.setattr(Image.Image, "resize", seen)
+    monkeypatch.setattr("podium.pipeline.image.MAX_PIXELS", 10_000)
+    np.testing.assert_array_equal(prepare([image], options), expected)
+    assert sizes == [(128, 8)]
 
 
 def test_dark_strokes_are_made_light() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import numpy as np
 import pytest
 import transformers
-from PIL import Image as pil
 
-from podium.pipeline.image import prepare
-from podium.runtimes.transformers.preprocessor import KNOWN, image_of
+from podium.runtimes.transformers.preprocessor import DEFAULTS, completed, image_of
 from podium.spec import Image
+
+WITHOUT_EFFECT = ("do_reduce_labels", "do_convert_rgb")
 
 
 def processor(name: str, **options: Any) -> Any:
@@ -20,76 +19,69 @@ def processor(name: str, **options: Any) -> Any:
     return getattr(transformers, f"{name}ImageProcessorPil")(**options)
 
 
-def picture(width: int, height: int) -> pil.Image:
-    """Return a picture of soft colours."""
-    rng = np.random.default_rng(width * height)
-    coarse = rng.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
-    return pil.fromarray(coarse).resize((width, height), pil.Resampling.BICUBIC)
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("file", [{}, {"size": 48}, {"size": [40, 48]}, {"crop_size": 32}])
+def test_what_a_file_leaves_out_are_the_defaults(name: str, file: dict[str, Any]) -> None:
+    """Defaults, and the meaning of a size in older forms, are those of transformers itself."""
+    own = processor(name, **file).to_dict()
+    found = completed({**file, "feature_extractor_type": f"{name}FeatureExtractor"})
+    for key in set(found) | set(own):
+        if key not in ("image_processor_type", "feature_extractor_type", *WITHOUT_EFFECT):
+            left, right = (tuple(one) if isinstance(one, list) else one
+                           for one in (found.get(key), own.get(key)))  # fmt: skip
+            assert (key, left or None) == (key, right or None)
 
 
-# The middle of a picture that is odd by one pixel is a matter of rounding, in which transformers
-# and torchvision differ; these have an even margin in each of the sizes below.
-PICTURES = (picture(320, 320), picture(448, 320), picture(320, 448), picture(40, 40))
-EDGE = {"shortest_edge": 64}
-
-PROCESSORS = [
-    ("ViT", {"size": {"height": 48, "width": 40}}),
-    ("ViT", {"do_rescale": False, "resample": 1}),
-    ("ViT", {"do_normalize": False, "resample": 0}),
-    ("Beit", {"size": 48}),
-    ("Bit", {"size": EDGE, "crop_size": 48}),
-    ("CLIP", {"size": EDGE, "crop_size": {"height": 64, "width": 64}}),
-    ("ConvNext", {"size": {"shortest_edge": 56}}),
-    ("ConvNext", {"size": {"shortest_edge": 384}}),
-    ("EfficientNet", {"size": {"height": 48, "width": 48}, "rescale_offset": True}),
-    ("EfficientNet", {"include_top": False, "resample": 0}),
-    ("EfficientNet", {"rescale_offset": True, "do_normalize": False}),
-    ("Levit", {"size": {"shortest_edge": 56}, "crop_size": 48}),
-    ("MobileNetV1", {"size": EDGE, "crop_size": 48}),
-    ("MobileNetV2", {"size": EDGE, "crop_size": 56}),
-    ("MobileViT", {"size": EDGE, "crop_size": 48}),
-    ("PoolFormer", {"size": {"shortest_edge": 58}, "crop_size": 48}),
-    ("Pvt", {}),
-    ("Segformer", {"size": 96}),
-    ("Siglip", {"size": {"height": 64, "width": 64}}),
-]
+def test_a_file_that_names_no_processor() -> None:
+    """It is taken as it stands: scaled, normalised where it has a mean, squeezed or cropped."""
+    squeezed = {"size": 32, "image_mean": [0.5], "image_std": [0.5]}
+    note = "Check [image] against the training: the image processor may do more."
+    assert image_of(completed(squeezed), 3) == (
+        Image(size=(32, 32), mean=(0.5,), std=(0.5,)), (note,)
+    )  # fmt: skip
+    cropped = {"size": 40, "crop_size": 32, "do_center_crop": True}
+    assert image_of(completed(cropped), 3) == (
+        Image(size=(32, 32), resize="shortest", resize_size=40, place="transformers"), (note,)
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "options"), PROCESSORS)
-def test_pixels_are_those_of_the_processor(name: str, options: dict[str, Any]) -> None:
-    """[image] makes the processor's own pixels: the largest difference is below 1e-6."""
-    own = processor(name, **options)
-    image, notes = image_of(own.to_dict(), 3)
+def test_a_size_of_no_known_form() -> None:
+    """A size that is neither a number, two of them nor a table is refused."""
+    with pytest.raises(ValueError, match=r"size is 'big'; expected a number, \[height, width\]"):
+        completed({"image_processor_type": "ViTImageProcessor", "size": "big"})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("ViT", {"size": {"height": 48, "width": 40}}, {"size": (48, 40)}),
+        ("DeiT", {}, {"size": (224, 224), "resize_size": 256, "place": "transformers"}),
+        ("CLIP", {}, {"size": (224, 224), "resize": "shortest", "place": "transformers"}),
+        ("Levit", {}, {"size": (224, 224), "resize": "shortest", "resize_size": 256,
+                       "place": "transformers"}),
+        ("ConvNext", {"size": 224}, {"size": (224, 224), "resize": "shortest", "crop": 0.875,
+                                     "place": "transformers"}),
+        ("ConvNext", {}, {"size": (384, 384)}),
+        ("MobileViT", {}, {"size": (256, 256), "resize": "shortest", "resize_size": 224,
+                           "place": "transformers"}),
+    ],
+)  # fmt: skip
+def test_geometry(name: str, options: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Sizes, crops and the place of the cut are said as they are, without a note."""
+    image, notes = image_of(processor(name, **options).to_dict(), 3)
     assert notes == ()
+    plain = {"resize": "exact", "resize_size": None, "crop": 1.0, "place": "centre", "fill": ()}
     assert image is not None
-    for one in PICTURES:
-        expected = own(one, return_tensors="np")["pixel_values"]
-        np.testing.assert_allclose(prepare([one], image), expected, 0, 1e-6)
-
-
-def test_every_known_processor_is_compared() -> None:
-    """A processor whose pixels are called the same was compared, or is noted to differ."""
-    assert {name for name, _ in PROCESSORS} | {"DeiT"} == set(KNOWN)
-
-
-def test_crop_gives_the_edge_back() -> None:
-    """Whatever the training resized to, the crop's ratio leads to the same whole number."""
-    for edge in range(16, 700):
-        kept = edge - edge // 8
-        own = processor("Bit", size={"shortest_edge": edge}, crop_size=kept)
-        image, notes = image_of(own.to_dict(), 3)
-        assert image is not None
-        assert (int(kept / image.crop), notes) == (edge, ())
+    found = {key: getattr(image, key) for key in ("size", *plain)}
+    assert found == {**plain, **expected}
 
 
 @pytest.mark.parametrize(
     ("name", "options", "expected", "note"),
     [
-        ("DeiT", {}, (224, "shortest", 0.875), "Training squeezed pictures to 256 x 256"),
         ("Bit", {"do_center_crop": False}, (224, "shortest", 1.0), "Training did not crop"),
-        ("MobileViT", {}, (256, "shortest", 1.0), "shorter side was 224"),
         ("ViT", {"do_resize": False}, (224, "exact", 1.0), "did not resize .do_resize is false"),
-        ("ViT", {"resample": 5}, (224, "exact", 1.0), "resample 5 .* bilinear"),
+        ("ViT", {"resample": 6}, (224, "exact", 1.0), "resample 6 .* bilinear"),
         ("ViT", {"do_pad": True}, (224, "exact", 1.0), "padded pictures .do_pad."),
         ("Donut", {"size": {"height": 9, "width": 9}, "do_pad": False}, (9, "exact", 1.0),
          "Donut image processor may do more"),
@@ -107,11 +99,12 @@ def test_what_image_cannot_say_is_noted(
 
 
 def test_size_that_image_cannot_say() -> None:
-    """A size by the longer side alone makes no [image]; the note tells what was found."""
-    own = processor("ViT").to_dict() | {"size": {"longest_edge": 80}}
-    assert image_of(own, 3) == (
-        None, ("The image processor's size is {'longest_edge': 80}: write [image] by hand.",)
-    )  # fmt: skip
+    """A size that the longer side bounds makes no [image]; the note tells what was found."""
+    for size in ({"longest_edge": 80}, {"shortest_edge": 60, "longest_edge": 80}):
+        own = processor("ViT").to_dict() | {"size": size}
+        assert image_of(own, 3) == (
+            None, (f"The image processor's size is {size}: write [image] by hand.",)
+        )  # fmt: skip
 
 
 def test_one_channel_is_grey() -> None:

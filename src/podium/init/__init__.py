@@ -24,6 +24,7 @@ from podium.errors import (
 )
 from podium.folder import FILE
 from podium.init.bring import Origin, bring
+from podium.init.described import beside
 from podium.init.draft import draft
 from podium.init.examples import with_examples
 from podium.init.guess import Guess
@@ -172,6 +173,7 @@ def create_application(order: Order, folder: Path, ask: Ask | None = None) -> tu
         raise PodiumError(f"{folder} lies in the model itself. Choose another with --output.")
     with _emptied_on_failure(folder):
         data, hints = _read_data(order, ask)
+        hints = replace(hints, beside=model and beside(model))
         look = Look(folder, bring(order.origin, folder), order, data)
         guess = _guess(look, hints, ask)
         if data:

@@ -34,7 +34,7 @@ def draft(guess: Guess, model: ModelSpec, references: Sequence[Reference] = ()) 
         title=guess.title, task=task, models=(model,), features=guess.features, image=guess.image,
         text=guess.text, references=tuple(references), examples=guess.examples,
     )  # fmt: skip
-    lines = _table(spec, "", guess.why, _suggestions(guess))
+    lines = _table(spec, "", _comments(guess), _suggestions(guess))
     files = {FILE: "\n".join(lines) + "\n"}
     return files | ({LABELS: "\n".join(guess.labels) + "\n"} if apart else {})
 
@@ -57,8 +57,14 @@ def _suggestions(guess: Guess) -> dict[str, list[str]]:
     return lines
 
 
+def _comments(guess: Guess) -> dict[str, str]:
+    """Return, by the key, what stands behind its value."""
+    guessed = {key: f"  # guessed: {reason}" for key, reason in guess.why.items()}
+    return guessed | {key: f"  # from {file}" for key, file in guess.sources.items()}
+
+
 def _table(
-    table: Table, where: str, why: Mapping[str, str], suggestions: Mapping[str, Sequence[str]]
+    table: Table, where: str, told: Mapping[str, str], suggestions: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
     """Yield a table's own keys, then the tables within it."""
     inner: list[tuple[str, str, Table]] = []
@@ -69,13 +75,12 @@ def _table(
             inner += [] if default else [(f"[{key}]", key, value)]
         elif isinstance(value, tuple) and value and isinstance(value[0], Table):
             inner += [(f"[[{key}]]", f"{key}[{index}]", one) for index, one in enumerate(value)]
-        elif value is not None and (not default or key in why) and value != {}:
-            told = f"  # guessed: {why[key]}" if key in why else ""
-            yield f"{field.name} = {_value(value)}{told}"
+        elif value is not None and (not default or key in told) and value != {}:
+            yield f"{field.name} = {_value(value)}{told.get(key, '')}"
     yield from suggestions.get(where, ())
     for header, key, one in inner:
         yield f"\n{header}"
-        yield from _table(one, key, why, suggestions)
+        yield from _table(one, key, told, suggestions)
 
 
 def _join(where: str, key: str) -> str:

@@ -15,8 +15,9 @@ from podium.spec import Example, Feature, Image, TextInput
 class Guess:
     """A guessed application.
 
-    `why` tells of each key of podium.toml that is a guess what it was made from, and `notes` what
-    the maker should read. `text_column` is the column of the data that holds the texts.
+    `why` tells of each key of podium.toml that is a guess what it was made from, `sources` of each
+    that was read which file says it, and `notes` what the maker should read. `text_column` is the
+    column of the data that holds the texts.
     """
 
     title: str = ""
@@ -29,6 +30,7 @@ class Guess:
     unit: str | None = None
     examples: tuple[Example, ...] = ()
     why: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     text_column: str | None = None
 
@@ -41,10 +43,11 @@ class Guess:
 
 @dataclass
 class Findings:
-    """Mistakes of the maker by their option, why a key is a guess, and notes."""
+    """Mistakes of the maker by their option, why a key is a guess, what says it, and notes."""
 
     wrong: list[FieldError] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def mistake(self, option: str, message: str) -> None:

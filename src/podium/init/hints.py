@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from podium.errors import FieldError, InvalidInput
+from podium.init.described import Description, describe
 from podium.runtimes import Task
-from podium.spec import RESERVED, Image, check_labels
+from podium.spec import MAX_SIDE, RESERVED, Image, check_labels
 
 MAX_COLUMNS: Final = 10_000
-MAX_SIDE: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Hints:
     """What is known from the maker; None, () and False where nothing was said.
 
     `columns` is the number of features where their names are not known. `size` is height, width
-    and, where it was said, the number of channels.
+    and, where it was said, the number of channels. `described` is what a file that the maker named
+    says of pictures, and `beside` such a file that lies beside the model.
     """
 
     title: str | None = None
@@ -33,10 +34,12 @@ class Hints:
     columns: int | None = None
     size: tuple[int, ...] = ()
     text: bool = False
+    described: Description | None = None
+    beside: Path | None = None
 
     @classmethod
     def parse(cls, texts: Mapping[str, str | None], text: bool = False) -> Hints:
-        """Return the options `title`, `task`, `target`, `unit`, `labels`, `features` and `size`.
+        """Return the options `title`, `task`, `target`, `unit`, `labels`, `features`, `size`, ...
 
         Raises:
             InvalidInput: naming every one that is wrong.
@@ -46,7 +49,7 @@ class Hints:
             try:
                 hints = hints if value is None else hints.having(name, value)
             except ValueError as err:
-                wrong.append(FieldError(f"--{name}", str(err)))
+                wrong.append(FieldError(f"--{name.replace('_', '-')}", str(err)))
         wrong += hints._contradictions()
         if wrong:
             raise InvalidInput(wrong)
@@ -62,15 +65,23 @@ class Hints:
 
     @property
     def image(self) -> Image | None:
-        """The image that `size` describes."""
-        if not self.size:
-            return None
-        height, width, channels = (*self.size, 3)[:3]
-        return Image(size=(height, width), colour="grey" if channels == 1 else "rgb")
+        """The image that `size`, or a file that the maker named, describes."""
+        height, width, channels = (*self.size, 3)[:3] if self.size else (None, None, 3)
+        size = (height, width) if height and width else None
+        if self.described and (size or "size" in self.described.keys):
+            return self.described.image(size, grey=channels == 1)
+        return Image(size=size, colour="grey" if channels == 1 else "rgb") if size else None
 
     def _contradictions(self) -> Iterator[FieldError]:
         if self.size and (self.text or self.features or self.columns):
             yield FieldError("--size", "is of images, and --text or --features of another input")
+        if self.described and (self.text or self.features or self.columns):
+            yield FieldError("--image-config", "is of images, and --text or --features of another "
+                             "input")  # fmt: skip
+        try:
+            _ = self.image
+        except ValueError as err:
+            yield FieldError("--image-config", str(err))
         if self.text and (self.columns or len(self.features) > 1):
             yield FieldError("--features", "a text is one column; name it, or leave --text out")
         if self.task == "regression" and self.labels:
@@ -134,6 +145,10 @@ def _size(text: str) -> dict[str, Any]:
     return {"size": (*sides, int(match[3])) if match[3] else tuple(sides)}
 
 
+def _image_config(text: str) -> dict[str, Any]:
+    return {"described": describe(Path(text))}
+
+
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -145,4 +160,5 @@ def _twice(names: Sequence[str]) -> list[str]:
 _PARSERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "title": _word("title"), "task": _task, "target": _word("target"),
     "unit": _word("unit"), "labels": _labels, "features": _features, "size": _size,
+    "image_config": _image_config,
 }  # fmt: skip

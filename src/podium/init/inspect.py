@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ import numpy as np
 
 from podium.errors import InvalidInput
 from podium.init.columns import features_of, matrix_of
+from podium.init.described import Description, describe
 from podium.init.guess import Findings, Guess
 from podium.init.hints import Hints
 from podium.init.table import LabelledTable
@@ -71,7 +73,7 @@ def inspect_model(
     return replace(
         inputs, title=hints.title or title, kind=task.kind, labels=task.labels, unit=hints.unit,
         target=hints.target or (data.target.name if data else None),
-        why=findings.why, notes=tuple(findings.notes),
+        why=findings.why, sources=findings.sources, notes=tuple(findings.notes),
     )  # fmt: skip
 
 
@@ -79,13 +81,15 @@ def _inputs(model: Model, hints: Hints, data: LabelledTable | None, findings: Fi
     """Return a guess of the inputs alone."""
     first, *others = model.inputs
     if _is_text(model) and not _is_category(first, hints, data):
-        _refuse(findings, "texts", size=hints.size, features=data is None and hints.features)
+        _refuse(findings, "texts", size=hints.size, image_config=hints.described,
+                features=data is None and hints.features)  # fmt: skip
         return Guess(text=TextInput(), text_column=_text_column(first, hints, data, findings))
     if model.image or (len(first.shape) == 4 and not others):
         _refuse(findings, "images", text=hints.text, data=data,
                 features=hints.features or hints.columns)  # fmt: skip
         return Guess(image=_image(first, model.image, hints, findings))
-    _refuse(findings, "features", text=hints.text, size=hints.size)
+    _refuse(findings, "features", text=hints.text, size=hints.size,
+            image_config=hints.described)  # fmt: skip
     return Guess(features=features_of(model, hints, data, findings))
 
 
@@ -93,7 +97,9 @@ def _refuse(findings: Findings, takes: str, **options: object) -> None:
     """Add a mistake for each option that was given and is of another kind of input."""
     for option, given in options.items():
         if given:
-            findings.mistake(f"--{option}", f"the model takes {takes}; leave it out")
+            findings.mistake(
+                f"--{option.replace('_', '-')}", f"the model takes {takes}; leave it out"
+            )
 
 
 def _is_text(model: Model) -> bool:
@@ -127,12 +133,11 @@ def _text_column(
 
 
 def _image(spec: TensorSpec, told: Image | None, hints: Hints, findings: Findings) -> Image:
-    """Return the image that fits an input of four axes, as far as the file tells it."""
-    if told and len(spec.shape) != 4:
-        return told
-    _, *rest = spec.shape
-    layout: Layout = "NHWC" if rest[2] in CHANNELS and rest[0] not in CHANNELS else "NCHW"
-    channels, *sides = rest if layout == "NCHW" else (rest[2], *rest[:2])
+    """Return the image that fits an input of four axes, as far as anything tells it."""
+    described = _described(spec, told, hints, findings)
+    if described or (told and len(spec.shape) != 4):
+        return described or told  # type: ignore[return-value]
+    layout, channels, sides = _axes(spec)
     wanted = hints.size[:2] or (told.size if told else (GUESSED_PIXELS, GUESSED_PIXELS))
     size = (sides[0] or wanted[0], sides[1] or wanted[1])
     if hints.size and size != hints.size[:2]:
@@ -148,6 +153,67 @@ def _image(spec: TensorSpec, told: Image | None, hints: Hints, findings: Finding
     if spec.dtype.kind in "iu":  # bytes as they are; scaled to 1 all would be 0
         return Image(size=size, colour=colour, layout=layout, scale=1.0)
     return Image(size=size, colour=colour, layout=layout)
+
+
+def _axes(spec: TensorSpec) -> tuple[Layout, int | None, tuple[int | None, ...]]:
+    """Return the layout of an input of four axes, its channels, and its height and width."""
+    _, *rest = spec.shape
+    if rest[2] in CHANNELS and rest[0] not in CHANNELS:
+        return "NHWC", rest[2], tuple(rest[:2])
+    return "NCHW", rest[0], tuple(rest[1:])
+
+
+def _described(
+    spec: TensorSpec, told: Image | None, hints: Hints, findings: Findings
+) -> Image | None:
+    """Return the image of the description that the maker named, or that lies beside the model.
+
+    The named one must fit; of another one that does not, a note tells. What the model itself says
+    counts more than what lies beside it.
+    """
+    file = None if told else hints.beside
+    if hints.described is None and file is None:
+        return None
+    try:
+        description = hints.described or describe(file or Path())
+        image = _fitted(description, spec, hints)
+    except ValueError as err:
+        if hints.described:
+            findings.mistake("--image-config", str(err))
+        else:
+            findings.notes.append(f"What lies beside the model is not used: {err}.")
+        return None
+    findings.notes += description.notes
+    keys = {**description.keys, "size": (), **({"colour": ()} if image.colour == "grey" else {})}
+    findings.sources |= {f"image.{key}": description.file for key in keys}
+    return image
+
+
+def _fitted(description: Description, spec: TensorSpec, hints: Hints) -> Image:
+    """Return what a description says, with the model's layout and what it leaves to the model.
+
+    Raises:
+        ValueError: it describes another input than the model's.
+    """
+    if len(spec.shape) != 4:
+        raise ValueError(f"{description.file} is of pictures as (channels, height, width), and the "
+                         f"model takes {list(spec.shape[1:])}")  # fmt: skip
+    layout, channels, sides = _axes(spec)
+    given = hints.size[:2] or (GUESSED_PIXELS, GUESSED_PIXELS)
+    own = (sides[0] or given[0], sides[1] or given[1])
+    image = description.image(own, grey=channels == 1, layout=layout)
+    made = (image.channels, *image.size)
+    if any(want not in (None, have) for have, want in zip(made, (channels, *sides), strict=True)):
+        wanted = "x".join("any" if one is None else str(one) for one in (channels, *sides))
+        raise ValueError(f"{description.file} makes {'x'.join(map(str, made))} (channels x height x"
+                         f" width), and the model takes {wanted}")  # fmt: skip
+    if hints.size and image.size != hints.size[:2]:
+        raise ValueError(f"{description.file} makes {image.size[0]}x{image.size[1]}, and --size is "
+                         f"{hints.size[0]}x{hints.size[1]}; leave one of them out")  # fmt: skip
+    if spec.dtype.kind in "iu" and (image.scale != 1 or image.mean or image.std):
+        raise ValueError(f"{description.file} scales the values, and the model takes whole numbers "
+                         f"({spec.dtype})")  # fmt: skip
+    return image
 
 
 def _outputs(model: Model, signature: Signature) -> Sequence[TensorSpec]:

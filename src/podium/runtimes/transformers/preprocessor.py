@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from podium.spec import Image
+from podium.spec import Image, Interpolation
 
 Settings = Mapping[str, Any]
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
-KNOWN: Final = (
-    "Beit", "Bit", "CLIP", "ConvNext", "DeiT", "EfficientNet", "Levit", "MobileNetV1",
-    "MobileNetV2", "MobileViT", "PoolFormer", "Pvt", "Segformer", "Siglip", "ViT",
-)  # fmt: skip
-"""The image processors of which [image] makes the same pixels, by the beginning of their names."""
+_HALF: Final = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+_IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CLIP: Final = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+
+
+def _defaults(
+    size: int, levels: tuple[tuple[float, ...], tuple[float, ...]], *, square: bool, **others: Any
+) -> Settings:
+    """Return what a processor does where its file does not say; `square` is of one number."""
+    return {
+        "do_resize": True, "size": size, "square": square, "resample": 3, "do_rescale": True,
+        "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": levels[0],
+        "image_std": levels[1], "do_center_crop": "crop_size" in others, **others,
+    }  # fmt: skip
+
+
+DEFAULTS: Final[Mapping[str, Settings]] = {
+    "Beit": _defaults(224, _HALF, square=True, crop_size=224, do_center_crop=False),
+    "Bit": _defaults(224, _CLIP, square=False, crop_size=224),
+    "Blip": _defaults(384, _CLIP, square=True),
+    "CLIP": _defaults(224, _CLIP, square=False, crop_size=224),
+    "ChineseCLIP": _defaults(224, _CLIP, square=False, crop_size=224),
+    "ConvNext": _defaults(384, _HALF, square=False, crop_pct=224 / 256),
+    "DeiT": _defaults(256, _HALF, square=True, crop_size=224),
+    "EfficientNet": _defaults(346, _HALF, square=True, crop_size=289, do_center_crop=False,
+                              rescale_offset=False, include_top=True),
+    "Levit": _defaults(224, _IMAGENET, square=False, crop_size=224),
+    "MobileNetV1": _defaults(256, _HALF, square=False, crop_size=224, resample=2),
+    "MobileNetV2": _defaults(256, _HALF, square=False, crop_size=224, resample=2),
+    "MobileViT": _defaults(224, _HALF, square=False, crop_size=256, do_normalize=False,
+                           do_flip_channel_order=True),
+    "PoolFormer": _defaults(224, _IMAGENET, square=False, crop_size=224, crop_pct=0.9),
+    "Pvt": _defaults(224, _IMAGENET, square=True),
+    "Segformer": _defaults(512, _IMAGENET, square=True, resample=2),
+    "Siglip": {**_defaults(224, _HALF, square=False), "size": {"height": 224, "width": 224}},
+    "ViT": _defaults(224, _HALF, square=True, resample=2),
+}  # fmt: skip
+"""What the image processors do of which [image] makes the same pixels, as of transformers 5.23;
+by the beginning of their names."""
 
 _INTERPOLATIONS: Final[Mapping[Any, Interpolation]] = {
-    0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic",
+    0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming",
 }  # fmt: skip
 _WARPED: Final = 384
 """From this side on ConvNeXT squeezes a picture to a square instead of cropping it."""
@@ -29,8 +61,29 @@ class Geometry(NamedTuple):
 
     size: tuple[int, int]
     resize: Literal["exact", "shortest"] = "exact"
+    resize_size: int | tuple[int, int] | None = None
     crop: float = 1.0
     note: str = ""
+
+
+def completed(file: Settings) -> Settings:
+    """Return the settings of a preprocessor_config.json as `image_of` takes them.
+
+    Sizes in one number or a list, as older files have them, become tables; what the file leaves
+    out are the named processor's defaults, and without a known name those of most.
+
+    Raises:
+        ValueError: the size is neither a number, a list of two nor a table.
+    """
+    given = {key: value for key, value in file.items() if value is not None}
+    usual = {"do_resize": True, "do_rescale": True, "rescale_factor": 1 / 255, "resample": 2,
+             "do_normalize": "image_mean" in given, "square": "crop_size" not in given}  # fmt: skip
+    settings: dict[str, Any] = {**DEFAULTS.get(_name(given), usual), **given}
+    square = settings.pop("square")
+    for key, one in (("size", square), ("crop_size", True)):
+        if key in settings:
+            settings[key] = _table(key, settings[key], square=one)
+    return settings
 
 
 def image_of(settings: Settings, channels: int) -> tuple[Image | None, tuple[str, ...]]:
@@ -44,10 +97,13 @@ def image_of(settings: Settings, channels: int) -> tuple[Image | None, tuple[str
         return None, (f"The image processor's size is {size}: write [image] by hand.",)
     mean, std = _levels(settings)
     interpolation = _INTERPOLATIONS.get(settings.get("resample"))
+    cut = geometry.resize == "shortest" or geometry.resize_size is not None
     image = Image(
         size=geometry.size,
         resize=geometry.resize,
+        resize_size=geometry.resize_size,
         crop=geometry.crop,
+        place="transformers" if cut else "centre",
         interpolation=interpolation or "bilinear",
         colour=_colour(settings, channels),
         scale=float(settings["rescale_factor"]) if settings.get("do_rescale") else 1.0,
@@ -60,60 +116,53 @@ def image_of(settings: Settings, channels: int) -> tuple[Image | None, tuple[str
     return image, tuple(note for note in told if note)
 
 
+def _table(key: str, size: Any, *, square: bool) -> Mapping[str, int]:
+    if isinstance(size, Mapping):
+        return size
+    if isinstance(size, int):
+        return {"height": size, "width": size} if square else {"shortest_edge": size}
+    if not (isinstance(size, list) and len(size) == 2):
+        raise ValueError(f"{key} is {size!r}; expected a number, [height, width] or a table")
+    return {"height": size[0], "width": size[1]}
+
+
 def _name(settings: Settings) -> str:
-    name = str(settings.get("image_processor_type", ""))
-    return name.removesuffix("Fast").removesuffix("Pil").removesuffix("ImageProcessor")
+    name = settings.get("image_processor_type") or settings.get("feature_extractor_type") or ""
+    name = str(name).removesuffix("Fast").removesuffix("Pil")
+    return name.removesuffix("ImageProcessor").removesuffix("FeatureExtractor")
 
 
 def _geometry(settings: Settings) -> Geometry | None:
     size = settings.get("size") or {}
     crop = settings.get("crop_size") if settings.get("do_center_crop") else None
     kept = (int(crop["height"]), int(crop["width"])) if crop else None
-    if edge := size.get("shortest_edge"):
-        return _by_edge(settings, int(edge), kept)
+    if size.get("shortest_edge") and not size.get("longest_edge"):
+        return _by_edge(settings, int(size["shortest_edge"]), kept)
     if not (size.get("height") and size.get("width")):
         return None
     whole = (int(size["height"]), int(size["width"]))
+    if _name(settings) == "PoolFormer" and whole[0] == whole[1]:
+        return _by_edge(settings, whole[0], kept)
     if kept in (None, whole):
         return Geometry(whole)
-    squeezed = _cropped(kept, min(whole))
-    return squeezed._replace(
-        note=f"Training squeezed pictures to {whole[0]} x {whole[1]} before the crop; [image] "
-        "keeps their proportions, so that those that are not square look otherwise."
-    )
+    return Geometry(kept, "exact", whole[0] if whole[0] == whole[1] else whole)
 
 
 def _by_edge(settings: Settings, edge: int, kept: tuple[int, int] | None) -> Geometry:
     """Return how pictures are prepared by the length of their shorter side."""
-    name = _name(settings)
+    name, part = _name(settings), settings.get("crop_pct")
     if name == "ConvNext":
         if edge >= _WARPED:
             return Geometry((edge, edge))
-        return _cropped((edge, edge), int(edge / settings["crop_pct"]))
+        return Geometry((edge, edge), "shortest", crop=settings["crop_pct"])
     if name == "Levit":
         edge = int(256 / 224 * edge)
-    if name == "PoolFormer" and settings.get("crop_pct"):
-        edge = int(edge / settings["crop_pct"])
+    if name == "PoolFormer" and part:
+        edge = int(edge / part)
     if kept is None:
         note = "Training did not crop; [image] makes squares of the middle of the pictures."
-        return Geometry((edge, edge), "shortest", 1.0, note)
-    return _cropped(kept, edge)
-
-
-def _cropped(kept: tuple[int, int], edge: int) -> Geometry:
-    if kept[0] != kept[1] or kept[0] > edge:
-        note = (f"Training cut {kept[0]} x {kept[1]} from pictures whose shorter side was {edge}; "
-                "[image] scales them to that size.")  # fmt: skip
-        return Geometry(kept, "shortest", 1.0, note)
-    return Geometry(kept, "shortest", _ratio(kept[0], edge))
-
-
-def _ratio(kept: int, edge: int) -> float:
-    """Return the ratio of which int(kept / ratio) gives the edge back."""
-    ratio = kept / edge
-    while int(kept / ratio) < edge:
-        ratio = math.nextafter(ratio, 0)
-    return ratio
+        return Geometry((edge, edge), "shortest", note=note)
+    return Geometry(kept, "shortest", edge if kept != (edge, edge) else None)
 
 
 def _levels(settings: Settings) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -140,7 +189,7 @@ def _colour(settings: Settings, channels: int) -> Literal["rgb", "bgr", "grey"]:
 
 def _stranger(settings: Settings) -> str:
     name = _name(settings)
-    if name in KNOWN:
+    if name in DEFAULTS:
         return ""
     return f"Check [image] against the training: {name or 'the'} image processor may do more."
 
