@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from PIL import Image as pil
 
-from podium.batching import MERGED_ITEMS, MERGED_PIXELS, Answered, Batching, Decode
+from podium.batching import MERGED_PIXELS, Answered, Batching, Decode
 from podium.errors import FieldError, InvalidInput, ModelError
 from podium.options import Options
 from podium.pipeline.decode import Items
 from podium.prediction import Answer, ValueAnswer, ValuePrediction, ValueUncertainty
 from podium.signature import Row
 
+MOST = 6
 DEFAULT = Options()
 OTHER = Options(top=1)
 
@@ -36,9 +37,11 @@ class Doubler:
 
     def answer(self, requests: Sequence[Decode], merges: bool = True) -> list[Any]:
         """Return each request's values, or what went wrong."""
-        found = Batching(self.predict, lambda _: merges)(requests)
+        found = dict(Batching(self.predict, lambda _: merges, MOST)(requests))
+        assert len(found) == len(requests)
         return [[one.value for one in result.answer.predictions]  # type: ignore[union-attr]
-                if isinstance(result, Answered) else str(result) for result in found]  # fmt: skip
+                if isinstance(result, Answered) else str(result)
+                for _, result in sorted(found.items())]  # fmt: skip
 
 
 def rows(*numbers: float, options: Options = DEFAULT) -> Decode:
@@ -66,8 +69,18 @@ def test_requests_are_answered_in_one_batch_each_its_own() -> None:
 
 def test_items_come_with_their_answer() -> None:
     """A request's items are its own, whoever was answered beside it."""
-    found = Batching(Doubler().predict, lambda _: True)([rows(1), rows(2)])
-    assert [one.items for one in found if isinstance(one, Answered)] == [[(1,)], [(2,)]]
+    found = Batching(Doubler().predict, lambda _: True, MOST)([rows(1), rows(2)])
+    assert [one.items for _, one in found if isinstance(one, Answered)] == [[(1,)], [(2,)]]
+
+
+def test_answers_come_when_they_are_there() -> None:
+    """What is wrong is told at once, and a batch's answers before the next batch is begun."""
+    model = Doubler()
+    asked = [rows(1), wrong, rows(2, options=OTHER)]
+    found = Batching(model.predict, lambda _: True, MOST)(asked)
+    assert next(found)[0] == 1
+    assert (next(found)[0], model.batches) == (0, [[1]])
+    assert (next(found)[0], model.batches) == (2, [[1], [2]])
 
 
 def test_a_request_that_cannot_be_decoded_fails_alone() -> None:
@@ -104,8 +117,8 @@ def test_what_must_not_be_merged_is_not() -> None:
 @pytest.mark.parametrize(
     ("requests", "sizes"),
     [
-        ([rows(*range(MERGED_ITEMS - 1)), rows(1), rows(2)], [MERGED_ITEMS, 1]),
-        ([rows(*range(2 * MERGED_ITEMS)), rows(1), rows(2)], [2 * MERGED_ITEMS, 2]),
+        ([rows(*range(MOST - 1)), rows(1), rows(2)], [MOST, 1]),
+        ([rows(*range(2 * MOST)), rows(1), rows(2)], [2 * MOST, 2]),
         ([image(MERGED_PIXELS // 2000)] * 3, [2, 1]),
         ([image(2 * MERGED_PIXELS // 1000), image(10), image(10)], [1, 2]),
     ],

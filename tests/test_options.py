@@ -13,14 +13,16 @@ MODELS = ("m", "other")
 def test_no_query() -> None:
     """A request that names nothing has the defaults."""
     assert Options.parse({}, MODELS) == Options(
-        model=None, seed=0, confidence_level=0.9, top=None, include=frozenset()
+        model=None, seed=0, confidence_level=0.9, top=None, include=frozenset(), map_ms=None
     )
 
 
 def test_all_parameters() -> None:
     """Every parameter is read as its kind."""
-    query = {"model": "m", "seed": "7", "confidence_level": "0.5", "top": "3", "include": "samples"}
-    assert Options.parse(query, MODELS) == Options("m", 7, 0.5, 3, frozenset({"samples"}))
+    query = {"model": "m", "seed": "7", "confidence_level": "0.5", "top": "3",
+             "include": "samples,map", "map_ms": "500"}  # fmt: skip
+    expected = Options("m", 7, 0.5, 3, frozenset({"samples", "map"}), 500)
+    assert Options.parse(query, MODELS) == expected
 
 
 WHOLE0 = "expected a whole number from 0; found {!r}"
@@ -42,7 +44,13 @@ LEVEL = "expected a number between 0 and 1, such as 0.9; found {!r}"
         ("confidence_level", "1", LEVEL),
         ("confidence_level", "nan", LEVEL),
         ("confidence_level", "high", LEVEL),
-        ("include", "samples,votes", "expected some of samples, separated by commas; found {!r}"),
+        (
+            "include",
+            "samples,votes",
+            "expected some of samples, map, separated by commas; found {!r}",
+        ),
+        ("map_ms", "0", WHOLE1),
+        ("map_ms", "1.5", WHOLE1),
     ],
 )
 def test_wrong_values(name: str, text: str, message: str) -> None:
@@ -61,7 +69,7 @@ def test_every_mistake_at_once() -> None:
         FieldError("top", WHOLE1.format("0")),
         FieldError(
             "zzz",
-            "is not a query parameter. Known: model, seed, confidence_level, top, include.",
+            "is not a query parameter. Known: model, seed, confidence_level, top, include, map_ms.",
         ),
     )
 

@@ -17,7 +17,7 @@ from podium.engines.local import LocalEngine
 from podium.errors import Mistake, ModelError, SpecError, UnknownModel
 from podium.folder import FILE, parse
 from podium.options import Options
-from podium.pipeline import Pipeline, learn_labels, load_functions
+from podium.pipeline import IMAGES_AT_ONCE, Pipeline, learn_labels, load_functions
 from podium.pipeline.decode import Items
 from podium.pipeline.preprocess import expected_input
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
@@ -27,6 +27,8 @@ from podium.spec import Image, ModelSpec, Spec, check_labels
 from podium.usercode import missing_requirements, module_file
 
 VERSION_DIGITS = 6
+ROWS_MERGED = 64
+"""How many rows of waiting requests are answered at once."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class App:
         limits = self.spec.limits
         slots = min(limits.concurrency, self._threads)
         self._engine = LocalEngine(slots, limits.queue, limits.timeout)
-        self._batching = Batching(self.predict, self._merges)
+        self._batching = Batching(self.predict, self._merges, self._at_once)
         self._specs = {spec.name: spec for spec in self.spec.models}
         self._served: dict[str, Served] = {}
         self._locks = {name: threading.Lock() for name in self._specs}
@@ -80,6 +82,11 @@ class App:
     def ready(self) -> bool:
         """Whether every model is loaded and warm."""
         return len(self._served) == len(self._specs)
+
+    @property
+    def makes_maps(self) -> bool:
+        """Whether a request may ask where the model looked."""
+        return self.signature.image is not None and self.spec.limits.map > 0
 
     def served(self, name: str | None = None) -> Served:
         """Return the model `name`, or the default one, loading it if need be.
@@ -140,7 +147,9 @@ class App:
         """
         model = load(self.source(spec))
         signature = self._signature_of(spec, self.signature)
-        pipeline = Pipeline(signature, spec, model, self._engine, self._functions)
+        pipeline = Pipeline(
+            signature, spec, model, self._engine, self._functions, self.spec.limits.map
+        )
         return Served(spec, self._version(spec), pipeline)
 
     def image_of(self, name: str | None) -> Image | None:
@@ -155,6 +164,11 @@ class App:
         """Return what names the content of the model's file, loaded or not."""
         served = self._served.get(name)
         return served.version if served else self._version(self._specs[name])
+
+    @property
+    def _at_once(self) -> int:
+        """How many items a model answers best at once; of images, a few fill the caches."""
+        return IMAGES_AT_ONCE if self.spec.image is not None else ROWS_MERGED
 
     def _merges(self, options: Options) -> bool:
         """Whether answers are the same in a larger batch: noise is drawn by the row's number."""

@@ -16,9 +16,8 @@ from podium.options import Options
 from podium.pipeline.decode import Items
 from podium.prediction import Answer
 
-MERGED_ITEMS: Final = 64
 MERGED_PIXELS: Final = 8_000_000
-"""How large the requests of one batch may be together; larger ones are answered alone."""
+"""How large the images of one batch may be together; larger ones are answered alone."""
 
 Decode = Callable[[], tuple[Items, Options]]
 """Decodes a request; raises RequestError for what is wrong with it."""
@@ -40,47 +39,42 @@ class _Decoded(NamedTuple):
 class Batching:
     """Answers requests of one application.
 
-    `predict` answers decoded items; `merges` tells for which options their number makes no
-    difference.
+    `predict` answers decoded items, best `most` at once; `merges` tells for which options their
+    number makes no difference.
     """
 
     def __init__(
-        self, predict: Callable[[Items, Options], Answer], merges: Callable[[Options], bool]
+        self,
+        predict: Callable[[Items, Options], Answer],
+        merges: Callable[[Options], bool],
+        most: int,
     ) -> None:
         self._predict = predict
         self._merges = merges
+        self._most = most
 
-    def __call__(self, requests: Sequence[Decode]) -> list[Answered | Exception]:
-        """Return each request's answer, or what is wrong with it."""
-        results: dict[int, Answered | Exception] = {}
-        for batch in self._batches(requests, results):
-            results.update(self._answers(batch))
-        return [results[number] for number in range(len(requests))]
-
-    def _batches(
-        self, requests: Sequence[Decode], failed: dict[int, Answered | Exception]
-    ) -> Iterator[list[_Decoded]]:
-        """Yield decoded requests in batches; what cannot be decoded goes into `failed`."""
+    def __call__(self, requests: Sequence[Decode]) -> Iterator[tuple[int, Answered | Exception]]:
+        """Yield each request's number with its answer, or with what is wrong with it."""
         batch: list[_Decoded] = []
         for number, decode in enumerate(requests):
             try:
                 one = _Decoded(number, *decode())
             except Exception as err:
-                failed[number] = err
+                yield number, err
                 continue
             if batch and not self._fits(batch, one):
-                yield batch
+                yield from self._answers(batch)
                 batch = []
             batch.append(one)
         if batch:
-            yield batch
+            yield from self._answers(batch)
 
     def _fits(self, batch: Sequence[_Decoded], one: _Decoded) -> bool:
         items = [item for other in (*batch, one) for item in other.items]
         return (
             batch[0].options == one.options
             and self._merges(one.options)
-            and len(items) <= MERGED_ITEMS
+            and len(items) <= self._most
             and _pixels(items) <= MERGED_PIXELS
         )
 

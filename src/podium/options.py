@@ -12,7 +12,7 @@ from podium.cells import printable
 from podium.errors import FieldError, InvalidInput, UnknownModel, nearest
 from podium.spec import RESERVED
 
-INCLUDES: Final = ("samples",)
+INCLUDES: Final = ("samples", "map")
 DEFAULT_LEVEL: Final = 0.9
 ALL_UP_TO: Final = 100
 """With up to this many labels all are returned by default, else the first FEW."""
@@ -27,6 +27,7 @@ class Options(Struct, frozen=True):
     confidence_level: float = DEFAULT_LEVEL
     top: int | None = None
     include: frozenset[str] = frozenset()
+    map_ms: int | None = None
 
     @classmethod
     def parse(cls, texts: Mapping[str, str], models: Sequence[str]) -> Options:
@@ -81,6 +82,10 @@ def _top(text: str) -> int:
     return _whole(text, 1, "a whole number from 1")
 
 
+def _map_ms(text: str) -> int:
+    return _whole(text, 1, "a whole number from 1")
+
+
 def _level(text: str) -> float:
     try:
         level = float(text)
@@ -104,4 +109,5 @@ _PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "confidence_level": _level,
     "top": _top,
     "include": _include,
+    "map_ms": _map_ms,
 }

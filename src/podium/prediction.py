@@ -10,10 +10,11 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Interval = tuple[float, float]
+Box = tuple[float, float, float, float]
 
 
 class Caution(Struct, frozen=True):
-    """Something about an input that makes its answer less trustworthy."""
+    """What to know of an answer: something about the input, or a map that cannot be made."""
 
     field: str
     code: str
@@ -80,6 +81,39 @@ class ValueUncertainty(Uncertainty, frozen=True, kw_only=True):
     ] = UNSET
 
 
+class OcclusionMap(Struct, frozen=True, kw_only=True):
+    """Where the model looked: how much its answer falls when a patch around a place is covered."""
+
+    label: Annotated[
+        str | None, Meta(description="The label whose probability falls; null for a value.")
+    ]
+    rows: int
+    columns: int
+    values: Annotated[
+        list[list[float]],
+        Meta(description="The fall of the probability or value at each place, row by row from the "
+             "top left of the picture as the model saw it; below 0 where it rises."),
+    ]  # fmt: skip
+    box: Annotated[
+        Box | None,
+        Meta(description="Left, top, right and bottom of what the model saw, in shares of the "
+             "upright picture's width and height; beyond 0 and 1 it saw padding. Null when that "
+             "cannot be told."),
+    ]  # fmt: skip
+    patches: Annotated[int, Meta(description="How many places were covered, one at a time.")]
+    milliseconds: float
+    cut: Annotated[
+        bool, Meta(description="Whether the time allowed less than the finest map; another "
+                   "request may then get another grid.")
+    ]  # fmt: skip
+
+
+Looked = Annotated[
+    OcclusionMap | UnsetType | None,
+    Meta(description="Where the model looked, with include=map; null when that cannot be told."),
+]
+
+
 class ClassPrediction(Struct, frozen=True):
     """One item's class; probabilities run from the likeliest down, and are cut by `top`."""
 
@@ -88,6 +122,7 @@ class ClassPrediction(Struct, frozen=True):
     probabilities: dict[str, float] | None
     uncertainty: ClassUncertainty
     warnings: list[Caution]
+    map: Looked = UNSET
 
 
 class ValuePrediction(Struct, frozen=True):
@@ -97,6 +132,7 @@ class ValuePrediction(Struct, frozen=True):
     unit: str | None
     uncertainty: ValueUncertainty
     warnings: list[Caution]
+    map: Looked = UNSET
 
 
 Prediction = ClassPrediction | ValuePrediction

@@ -100,6 +100,35 @@ def test_the_page_works_without_javascript(browser: Browser, digits_url: str) ->
     context.close()
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_where_it_looked_is_shown(browser: Browser, digits_url: str, scripts: bool) -> None:
+    """With its box ticked, the form brings the picture with a map over it, on a phone as well."""
+    context = browser.new_context(
+        java_script_enabled=scripts, viewport={"width": 360, "height": 740}
+    )
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(digits_url)
+    page.set_input_files("#image", QUERY_IMAGE)
+    page.get_by_label("Show where it looked").check()
+    page.get_by_role("button", name="Predict").click()
+    shown = page.get_by_role("img", name="which is strongest at the")
+    expect(shown).to_be_visible()
+    width, height, left, page_width = shown.evaluate(
+        "image => [image.naturalWidth, image.naturalHeight, "
+        "image.getBoundingClientRect().left, document.documentElement.scrollWidth]"
+    )
+    assert (width, height, page_width) == (480, 480, 360)
+    assert left > 0
+    expect(page.locator("figcaption")).to_contain_text(
+        f"Covering the highlighted places lowers the probability of {expected_digit()} most"
+    )
+    expect(page.get_by_label("Show where it looked")).to_be_checked()
+    assert said == []
+    context.close()
+
+
 def test_a_phone_has_no_sideways_scroll(page: Page, penguins_url: str) -> None:
     """At 360 pixels the whole page fits the width."""
     page.set_viewport_size({"width": 360, "height": 740})

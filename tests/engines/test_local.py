@@ -31,7 +31,7 @@ class Desk:
         self.most = 0
         self.parties: list[list[int]] = []
 
-    def __call__(self, numbers: Sequence[int]) -> list[int | Exception]:
+    def __call__(self, numbers: Sequence[int]) -> Iterator[tuple[int, int | Exception]]:
         """Wait, and double; a negative number is wrong."""
         with self.lock:
             self.parties.append(list(numbers))
@@ -40,7 +40,8 @@ class Desk:
         assert self.go.wait(10)
         with self.lock:
             self.running -= 1
-        return [ValueError(f"{n} is negative") if n < 0 else 2 * n for n in numbers]
+        for place, n in enumerate(numbers):
+            yield place, ValueError(f"{n} is negative") if n < 0 else 2 * n
 
 
 def await_(condition: Any) -> None:
@@ -119,10 +120,11 @@ def test_one_that_fails_fails_alone() -> None:
 
 
 def test_a_thread_that_breaks_leaves_its_slot_and_the_others() -> None:
-    """When the work itself breaks off, those taken along are told, and the next ones answered."""
+    """When the work breaks off, those not answered yet are told, and the next ones answered."""
     engine, waiting = LocalEngine(1, queue=20), Desk()
 
-    def broken(_: Sequence[int]) -> list[int | Exception]:
+    def broken(numbers: Sequence[int]) -> Iterator[tuple[int, int | Exception]]:
+        yield 1, -numbers[1]
         raise KeyboardInterrupt
 
     with working(engine, waiting, [1]) as (first,), ThreadPoolExecutor(6) as pool:
@@ -134,7 +136,8 @@ def test_a_thread_that_breaks_leaves_its_slot_and_the_others() -> None:
         assert first.result(10) == 2
         with pytest.raises(KeyboardInterrupt):
             tasks[0].result(10)
-        for task in tasks[1:TOGETHER]:
+        assert tasks[1].result(10) == -2
+        for task in tasks[2:TOGETHER]:
             with pytest.raises(ModelError, match="The thread that answered was ended"):
                 task.result(10)
         assert [task.result(10) for task in tasks[TOGETHER:]] == [10, 12]
@@ -176,10 +179,10 @@ def test_who_is_taken_along_waits_for_the_answer() -> None:
     desk, engine = Desk(), LocalEngine(1, queue=5, timeout_s=0.3)
     gate = Event()
 
-    def slow(numbers: Sequence[int]) -> list[int | Exception]:
+    def slow(numbers: Sequence[int]) -> Iterator[tuple[int, int | Exception]]:
         gate.set()
         time.sleep(0.6)
-        return list(numbers)
+        yield from enumerate(numbers)
 
     with ThreadPoolExecutor(2) as pool, working(engine, desk, [1]):
         tasks = [pool.submit(engine.work, 2, slow)]

@@ -11,7 +11,7 @@ HARD = {"bill_length_mm": 42.2, "bill_depth_mm": 18.5, "flipper_length_mm": 180,
         "body_mass_g": 3550, "island": "Dream", "sex": "female"}  # fmt: skip
 WHOLE = "expected a whole number from"
 LEVEL = "expected a number between 0 and 1, such as 0.9; found"
-INCLUDE = "expected some of samples, separated by commas; found"
+INCLUDE = "expected some of samples, map, separated by commas; found"
 
 
 def test_seed_repeats(penguins: Client) -> None:
@@ -125,7 +125,7 @@ def test_include_samples_without_passes(penguins: Client) -> None:
         ("include=samples,more", "include", f"{INCLUDE} 'samples,more'"),
         ("sede=1", "sede", "is not a query parameter. Did you mean 'seed'?"),
         ("xyz=1", "xyz", "is not a query parameter. "
-                         "Known: model, seed, confidence_level, top, include."),
+                         "Known: model, seed, confidence_level, top, include, map_ms."),
     ],
 )  # fmt: skip
 def test_wrong_value(penguins: Client, query: str, field: str, message: str) -> None:

@@ -70,6 +70,17 @@ def test_noise_does_not_depend_on_the_number_of_rows() -> None:
     np.testing.assert_array_equal(run(20)["noise"][:3], run(3)["noise"])
 
 
+@pytest.mark.parametrize("limit", [4, 100])
+def test_all_items_get_the_noise_of_one_row(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a row, every item of every chunk draws what that row draws in a batch of its own."""
+    whole = run(5, seed=1)["noise"]
+    monkeypatch.setattr(stochastic, "MAX_ROWS", limit)
+    x = np.zeros((3, 2), np.float32)
+    model = Echo()
+    found = Passes(model, "eps", 4).run(model.predict, {"X": x}, 1, row=4)
+    np.testing.assert_array_equal(found["noise"], np.stack([whole[4]] * 3))
+
+
 @pytest.mark.parametrize("limit", [1, 4, 7, 8, 100])
 def test_noise_does_not_depend_on_chunks(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many rows one call takes, each row has its own noise, and calls stay small."""

@@ -82,7 +82,9 @@ class Page(HTMLParser):
         sent: dict[str, str] = {}
         for element in self.elements:
             name = element.attributes.get("name", "")
-            if element.tag == "input" and element.attributes.get("type") != "file":
+            kind = element.attributes.get("type")
+            ticked = kind != "checkbox" or "checked" in element.attributes
+            if element.tag == "input" and kind != "file" and ticked:
                 sent[name] = element.attributes.get("value", "")
             if element.tag == "textarea":
                 sent[name] = element.raw.removeprefix("\n")

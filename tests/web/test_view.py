@@ -154,7 +154,13 @@ def test_form_keeps_what_was_typed(app: App) -> None:
     assert [(one.feature.name, one.value, one.error) for one in view.fields] == [
         ("a", "1.5", ""), ("b", "x", "is wrong"), ("c", "", ""),
     ]  # fmt: skip
-    assert (view.model, view.image_error) == ("m", "is damaged")
+    assert (view.model, view.image_error, view.map) == ("m", "is damaged", False)
+
+
+@pytest.mark.parametrize("include", ["map", "samples,map"])
+def test_form_keeps_the_wish_for_a_map(app: App, include: str) -> None:
+    """The box stays ticked after it was sent, or when the address asks for a map."""
+    assert form_view(app, {"include": include}).map is True
 
 
 def test_form_keeps_the_text(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from podium.runtimes import Arrays, Model
 T = TypeVar("T")
 R = TypeVar("R")
 
-Work = Callable[[Sequence[T]], Sequence[R | Exception]]
-"""Requests -> what is answered to each, or went wrong with it."""
+Work = Callable[[Sequence[T]], Iterable[tuple[int, R | Exception]]]
+"""Requests -> each one's number, and what is answered to it or went wrong, as it comes."""
 
 
 class Engine(Protocol):

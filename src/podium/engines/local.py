@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from typing import Any, Final, Generic
 
 from numpy.typing import NDArray
@@ -25,6 +24,11 @@ class _Place(Generic[T, R]):
         self.turn = threading.Lock()
         self.turn.acquire()
         self.results: list[R | Exception] = []
+
+    def end(self, result: R | Exception) -> None:
+        """Hand over what is answered."""
+        self.results.append(result)
+        self.turn.release()
 
 
 class LocalEngine:
@@ -93,14 +97,13 @@ class LocalEngine:
         with self._lock:
             others = [self._queue.popleft() for _ in range(min(len(self._queue), TOGETHER - 1))]
         places = [place, *others]
-        broken = ModelError("The thread that answered was ended")
-        results: Sequence[R | Exception] = [broken] * len(places)
         try:
-            results = do([one.request for one in places])
+            for number, result in do([one.request for one in places]):
+                places[number].end(result)
         finally:
-            for one, result in zip(places, results, strict=True):
-                one.results.append(result)
-                one.turn.release()
+            for one in places:
+                if not one.results:
+                    one.end(ModelError("The thread that answered was ended"))
             self._pass_on()
 
     def _pass_on(self) -> None:

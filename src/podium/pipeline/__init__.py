@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from podium.engines import Engine
 from podium.errors import Mistake, ModelError, SpecError
 from podium.folder import FILE
 from podium.options import Options
 from podium.pipeline.decode import Items
+from podium.pipeline.maps import Asked, Maps
 from podium.pipeline.postprocess import Scores, custom_scores, find_head, find_value
 from podium.pipeline.preprocess import Encoder, custom_encoder, encoder
 from podium.pipeline.probe import probe_items
@@ -23,9 +26,12 @@ from podium.signature import Signature
 from podium.spec import Code, ModelSpec
 from podium.usercode import load_object, told
 
-__all__ = ["Pipeline", "learn_labels", "load_functions"]
+__all__ = ["IMAGES_AT_ONCE", "Pipeline", "learn_labels", "load_functions"]
 
 Function = Callable[[Any], Any]
+
+IMAGES_AT_ONCE: Final = 4
+"""Measured with EfficientNet-Lite0 on a core: 2 to 4 images take 5% less each than one, 32 more."""
 
 
 class Pipeline:
@@ -33,7 +39,7 @@ class Pipeline:
 
     `encode` turns items into the model's arrays, `postprocess` its outputs into scores. Making
     one runs a probe batch through the model, which finds out what its outputs mean and warms it
-    up.
+    up. Maps of where it looked may take `map_s` seconds a request.
 
     Raises:
         ModelError: the model does not fit the signature.
@@ -46,6 +52,7 @@ class Pipeline:
         model: Model,
         engine: Engine,
         functions: dict[str, Function],
+        map_s: float = 0.0,
     ) -> None:
         self.signature = signature
         self.model = model
@@ -53,18 +60,40 @@ class Pipeline:
         self.passes = Passes(model, spec.noise, spec.samples or 0) if spec.noise else None
         self.encode = self._make_encoder(spec.noise, functions.get("preprocess"))
         self.postprocess = self._make_postprocess(functions.get("postprocess"))
+        own, passes = "preprocess" in functions, self.passes.samples if self.passes else 1
+        self.maps = Maps(signature.image, own, passes, map_s)
 
     def predict(self, items: Items, options: Options) -> list[Prediction]:
         """Return a prediction for each item: the stages after decoding, in their order."""
-        inputs = self.encode(items)
-        outputs = self._infer(inputs, options.seed)
-        scores = self.postprocess(outputs)
+        if "map" in options.include:
+            return self._predict_with_maps(items, options)
+        scores = self.postprocess(self._outputs(items, options.seed))
         return self._answer(items, scores, options)
 
-    def _infer(self, inputs: Arrays, seed: int) -> Arrays:
+    def _predict_with_maps(self, items: Items, options: Options) -> list[Prediction]:
+        budget_s = self.maps.budget(len(items), options)
+        inputs = self.encode(items)
+        scores = self.postprocess(self._infer(inputs, options.seed))
+        predictions = self._answer(items, scores, options)
+
+        def infer(feed: Arrays, row: int) -> Scores:
+            return self.postprocess(self._infer(feed, options.seed, row))
+
+        return self.maps.add(predictions, Asked(items, inputs, scores), infer, budget_s)
+
+    def _outputs(self, items: Items, seed: int) -> Arrays:
+        """Return the model's outputs, for images a few at a time, which also bounds the memory."""
+        count = len(items)
+        if self.signature.image is None or self.passes is not None or count <= IMAGES_AT_ONCE:
+            return self._infer(self.encode(items), seed)
+        parts = [self._infer(self.encode(items[start : start + IMAGES_AT_ONCE]), seed)
+                 for start in range(0, count, IMAGES_AT_ONCE)]  # fmt: skip
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _infer(self, inputs: Arrays, seed: int, row: int | None = None) -> Arrays:
         if self.passes is None:
             return self.engine.infer(self.model, inputs)
-        return self.passes.run(lambda feed: self.engine.infer(self.model, feed), inputs, seed)
+        return self.passes.run(lambda feed: self.engine.infer(self.model, feed), inputs, seed, row)
 
     def _answer(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:
         signature = self.signature

@@ -29,23 +29,28 @@ class Passes:
         self.samples = samples
         self.spec = _noise_input(model, noise)
 
-    def run(self, predict: Predict, inputs: Arrays, seed: int) -> dict[str, NDArray[Any]]:
-        """Return the outputs, each of shape (batch, samples, ...)."""
+    def run(
+        self, predict: Predict, inputs: Arrays, seed: int, row: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the outputs, each of shape (batch, samples, ...).
+
+        With `row`, every item gets the noise of that row: they differ by nothing else.
+        """
         rows = len(next(iter(inputs.values())))
         step = max(1, MAX_ROWS // self.samples)
         parts = [
-            self._run_chunk(predict, inputs, range(start, min(start + step, rows)), seed)
+            self._run_chunk(predict, inputs, range(start, min(start + step, rows)), seed, row)
             for start in range(0, rows, step)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _run_chunk(
-        self, predict: Predict, inputs: Arrays, rows: range, seed: int
+        self, predict: Predict, inputs: Arrays, rows: range, seed: int, same: int | None
     ) -> dict[str, NDArray[Any]]:
         feed = {name: np.repeat(array[rows.start : rows.stop], self.samples, axis=0)
                 for name, array in inputs.items()}  # fmt: skip
         shape = tuple(size or 1 for size in self.spec.shape[1:])
-        noise = [_noise(seed, row, self.samples, shape) for row in rows]
+        noise = [_noise(seed, row if same is None else same, self.samples, shape) for row in rows]
         feed[self.spec.name] = np.concatenate(noise).astype(self.spec.dtype, copy=False)
         outputs = predict(feed)
         return {name: array.reshape(len(rows), self.samples, *array.shape[1:])

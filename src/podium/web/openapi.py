@@ -75,6 +75,7 @@ def _require_all(components: dict[str, Any]) -> None:
 
 def _parameters(app: App) -> list[dict[str, Any]]:
     names = list(app.names)
+    map_ms = max(1, round(app.spec.limits.map * 1000))
     known: list[tuple[str, str, dict[str, Any]]] = [
         ("model", "Which model answers.", {"enum": names, "default": names[0]}),
         ("seed", "Seeds the noise of a stochastic model.",
@@ -82,7 +83,10 @@ def _parameters(app: App) -> list[dict[str, Any]]:
         ("confidence_level", "The level of intervals and prediction sets.",
          {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.9}),
         ("top", "How many labels are returned.", {"type": "integer", "minimum": 1}),
-        ("include", "What is added to the answer.", {"enum": list(INCLUDES)}),
+        ("include", "What is added to the answer, separated by commas.",
+         {"enum": [name for name in INCLUDES if name != "map" or app.makes_maps]}),
+        ("map_ms", "Milliseconds that the maps of a request's images may take.",
+         {"type": "integer", "minimum": 1, "maximum": map_ms, "default": map_ms}),
     ]  # fmt: skip
     return [{"name": name, "in": "query", "description": about, "schema": schema}
             for name, about, schema in known]  # fmt: skip

@@ -25,6 +25,7 @@ from podium.web.calls import curl_calls
 from podium.web.files import Offer
 from podium.web.form import Form, read_form
 from podium.web.http import JSON, Reply
+from podium.web.looked import looked_view
 from podium.web.openapi import openapi
 from podium.web.problem import Problem, problem_of, reply_of, status_problem
 from podium.web.view import AnswerView, FormView, answer_view, form_view, image_preview
@@ -87,7 +88,8 @@ def predict() -> tuple[str, int]:
         return _page(form, problem=problem_of(err)[0]), err.status
     form = form_view(app, values)
     preview = image_preview(items[0]) if app.signature.image else None
-    return _page(form, answer_view(app, answer), preview=preview), 200
+    view = answer_view(app, answer)._replace(looked=looked_view(app, answer, items))
+    return _page(form, view, preview=preview), 200
 
 
 @pages.get("/models")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import NamedTuple
 
 from PIL.Image import Image
@@ -13,6 +11,8 @@ from podium.app import App
 from podium.errors import FieldError
 from podium.prediction import Answer, ClassPrediction, Interval, ValuePrediction
 from podium.spec import Feature
+from podium.web.looked import LookedView
+from podium.web.picture import data_url
 
 PREVIEW_PIXELS = 320
 
@@ -26,13 +26,17 @@ class FieldView(NamedTuple):
 
 
 class FormView(NamedTuple):
-    """The form: its fields or text, the chosen model, and what is wrong with image or text."""
+    """The form: its fields or text, the chosen model, and what is wrong with image or text.
+
+    `map` says whether to show where the model looked.
+    """
 
     fields: tuple[FieldView, ...]
     text: str
     model: str
     image_error: str
     text_error: str
+    map: bool
 
 
 class BarView(NamedTuple):
@@ -64,6 +68,7 @@ class AnswerView(NamedTuple):
     percent: str = ""
     bars: tuple[BarView, ...] = ()
     interval_note: str = ""
+    looked: LookedView | None = None
 
 
 def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] = ()) -> FormView:
@@ -80,6 +85,7 @@ def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] 
         model if model in app.names else app.names[0],
         wrong.get("image", ""),
         wrong.get("text", ""),
+        "map" in values.get("include", "").split(","),
     )
 
 
@@ -104,9 +110,7 @@ def image_preview(image: object) -> str | None:
         return None
     small = image.copy()
     small.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
-    buffer = BytesIO()
-    small.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return data_url(small, "PNG")
 
 
 def percent(share: float) -> str:
