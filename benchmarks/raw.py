@@ -33,7 +33,8 @@ def make_loop(folder: Path, item: bytes) -> Callable[[], Arrays]:
     reader = JsonReader(app.signature, app.spec.limits.rows)
 
     def decode() -> Items:
-        return [open_image(item)] if app.signature.image is not None else reader.read(item)
+        image = app.image_of(None)
+        return [open_image(item, image)] if image is not None else reader.read(item)
 
     return lambda: model.predict(encode(decode()))
 
@@ -42,7 +43,7 @@ def answer_of(case: Case) -> dict[str, float]:
     """Return the probability of every label."""
     outputs = make_loop(case.folder, case.item)()
     values = next(array for array in outputs.values() if array.dtype.kind == "f")[0]
-    if case.name == "photo":
+    if case.name != "row":
         exponents = np.exp(values - values.max())
         values = exponents / exponents.sum()
     labels = (case.folder / "labels.txt").read_text().split("\n")

@@ -42,8 +42,8 @@ class Server:
         """Where it takes requests."""
         return f"http://127.0.0.1:{self.port}/predict"
 
-    def ask(self, case: Case) -> dict[str, Any]:
-        """Return the answer to the case's request.
+    def ask(self, case: Case) -> list[dict[str, Any]]:
+        """Return the answers to the case's request, one an item.
 
         Raises:
             OSError: there was none, or one of another status than 200.
@@ -51,9 +51,8 @@ class Server:
         headers = {"Content-Type": case.content_type}
         request = urllib.request.Request(self.url, case.body, headers)  # noqa: S310  http alone
         with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
-            document = json.load(reply)
-        answer: dict[str, Any] = document["predictions"][0]
-        return answer
+            answers: list[dict[str, Any]] = json.load(reply)["predictions"]
+        return answers
 
     def check_alive(self) -> None:
         """Raise ServerFailed if the process has ended."""
@@ -71,8 +70,9 @@ def podium_command(case: Case, port: int) -> list[str]:
 def handwritten_command(case: Case, port: int) -> list[str]:
     """Return the command that serves a case with its hand-written server."""
     gunicorn = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
+    module = "row" if case.name == "row" else "photo"
     size = ["--workers", str(available_cpus()), "--worker-class", "gthread", "--threads", "4"]
-    return [*gunicorn, *size, f"benchmarks.handwritten.{case.name}:app"]
+    return [*gunicorn, *size, f"benchmarks.handwritten.{module}:app"]
 
 
 COMMANDS: Final = {"hand-written": handwritten_command, "Podium": podium_command}
