@@ -8,6 +8,7 @@ for, and ModelError for all else that is wrong.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -28,6 +29,14 @@ __all__ = [
     "model_files",
     "runtime_of",
 ]
+
+
+# Some frameworks report to their makers what models are loaded, from their import on. What an
+# application serves is nobody else's business; whoever sets a variable keeps its value.
+for _variable in (
+    "ORT_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"
+):  # fmt: skip
+    os.environ.setdefault(_variable, "1")
 
 
 class Format(NamedTuple):
