@@ -72,3 +72,11 @@ def test_tables(tmp_path: Path) -> None:
     html, _ = rendered("|a|b|\n|-|-|\n|1|2|\n", tmp_path)
     assert "<table>" in html
     assert "<td>2</td>" in html
+
+
+def test_alignment_is_a_class(tmp_path: Path) -> None:
+    """A column's alignment is no inline style, which the pages' Content-Security-Policy forbids."""
+    html, _ = rendered("|a|b|c|\n|-:|:-:|-|\n|1|2|3|\n", tmp_path)
+    assert "style" not in html
+    cells = ['<td class="align-right">1</td>', '<td class="align-center">2</td>', "<td>3</td>"]
+    assert "\n".join(cells) in html

@@ -20,6 +20,8 @@ def render(file: Path, leads: Callable[[str], bool], prefix: str) -> tuple[str, 
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):  # the page's own title is the h1
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
+        if "style" in token.attrs:  # a column's alignment; the pages allow no inline style
+            token.attrs["class"] = str(token.attrs.pop("style")).replace("text-align:", "align-")
     inline = [child for token in tokens for child in token.children or ()]
     used = {name for token in inline if (name := _lead(token, leads, prefix))}
     return str(markdown.renderer.render(tokens, markdown.options, {})), used
