@@ -62,7 +62,9 @@ def _serve_folder(folder: Path, options: ServeOptions, say: Callable[[str], None
     if options.reload:
         gunicorn["reload_extra_files"] = watched_files(folder)
     url = address.url + parsed.spec.server.base_path
-    _, call = curl_calls(Signature.of(parsed), url)[0]
+    images = [folder / example.image for example in parsed.spec.examples if example.image]
+    more = {"image": min(os.path.relpath(images[0]), str(images[0]), key=len)} if images else {}
+    _, call = curl_calls(Signature.of(parsed), url, **more)[0]
     ready = partial(say, f"{parsed.spec.title}: {url}/\n\n  {call}\n\nStop with Ctrl+C.")
     run(gunicorn, partial(_load, folder, workers, options.reload), ready)
 

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.missing import program
 from tests.support.server import running
 
@@ -58,14 +60,19 @@ def test_the_readmes_curl_line_reads_the_digit(tmp_path: Path) -> None:
     assert [p["label"] for p in answer["predictions"]] == ["2"]
 
 
-def test_the_printed_curl_line_is_answered(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("demo", "model", "label"), [("penguins", "bnn", "Adelie"), ("digits", "vit", "2")]
+)
+def test_the_printed_curl_line_is_answered(
+    demo: str, model: str, label: str, tmp_path: Path
+) -> None:
     """What `podium demo` prints can be pasted into a shell."""
-    with running(tmp_path, "demo") as server:
+    with running(tmp_path, "demo", demo) as server:
         (line,) = re.findall(r"^  (curl .*)$", server.log.read_text(), re.M)
         command = shlex.split(line)
         answer = json.loads(run([*command[:1], "-sS", *command[1:]], ROOT))
-    assert answer["model"] == "bnn"
-    assert [p["label"] for p in answer["predictions"]] == ["Adelie"]
+    assert answer["model"] == model
+    assert [p["label"] for p in answer["predictions"]] == [label]
 
 
 def test_the_makefile_has_the_readmes_targets() -> None:

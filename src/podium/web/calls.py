@@ -12,15 +12,18 @@ from podium.spec import Feature, Value
 _TEXT: Final = "It works well, and I would buy it again."
 
 
-def curl_calls(signature: Signature, address: str) -> list[tuple[str, str]]:
-    """Return (what it shows, command line) for each form of /predict."""
+def curl_calls(
+    signature: Signature, address: str, image: str = "query_image.jpg"
+) -> list[tuple[str, str]]:
+    """Return (what it shows, command line) for each form of /predict; `image` is a file's path."""
     url = f"{address.rstrip('/')}/predict"
     if signature.image is not None:
         return [
-            ("A file", f"curl -X POST -F image=@query_image.jpg {url}"),
+            ("A file", f"curl -X POST -F {shlex.quote(f'image=@{image}')} {url}"),
             (
                 "A raw body",
-                f'curl -H "Content-Type: image/jpeg" --data-binary @query_image.jpg {url}',
+                f'curl -H "Content-Type: image/jpeg" --data-binary {shlex.quote(f"@{image}")} '
+                f"{url}",
             ),
         ]
     if signature.text is not None:
