@@ -73,6 +73,14 @@ def test_items_come_with_their_answer() -> None:
     assert [one.items for _, one in found if isinstance(one, Answered)] == [[(1,)], [(2,)]]
 
 
+def test_a_large_request_is_answered_before_the_next_is_decoded() -> None:
+    """No more is held in memory than one batch and one request."""
+    model = Doubler()
+    asked = [image(2 * MERGED_PIXELS // 1000), wrong]
+    found = Batching(model.predict, lambda _: True, MOST)(asked)
+    assert [number for number, _ in found] == [0, 1]
+
+
 def test_answers_come_when_they_are_there() -> None:
     """What is wrong is told at once, and a batch's answers before the next batch is begun."""
     model = Doubler()

@@ -6,7 +6,7 @@ options, and a request that fails, fails alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from msgspec import structs
@@ -62,21 +62,23 @@ class Batching:
             except Exception as err:
                 yield number, err
                 continue
-            if batch and not self._fits(batch, one):
+            if batch and not self._fit([*batch, one]):
                 yield from self._answers(batch)
                 batch = []
             batch.append(one)
+            if self._full(batch):  # before the next is decoded, for the memory
+                yield from self._answers(batch)
+                batch = []
         if batch:
             yield from self._answers(batch)
 
-    def _fits(self, batch: Sequence[_Decoded], one: _Decoded) -> bool:
-        items = [item for other in (*batch, one) for item in other.items]
-        return (
-            batch[0].options == one.options
-            and self._merges(one.options)
-            and len(items) <= self._most
-            and _pixels(items) <= MERGED_PIXELS
-        )
+    def _fit(self, batch: Sequence[_Decoded]) -> bool:
+        alike = all(one.options == batch[0].options for one in batch)
+        return alike and _count(batch) <= self._most and _pixels(batch) <= MERGED_PIXELS
+
+    def _full(self, batch: Sequence[_Decoded]) -> bool:
+        large = _count(batch) >= self._most or _pixels(batch) >= MERGED_PIXELS
+        return large or not self._merges(batch[0].options)
 
     def _answers(self, batch: list[_Decoded]) -> Iterator[tuple[int, Answered | Exception]]:
         items = [item for one in batch for item in one.items]
@@ -97,5 +99,10 @@ class Batching:
             start = end
 
 
-def _pixels(items: Iterable[object]) -> int:
-    return sum(item.width * item.height for item in items if isinstance(item, Image))
+def _count(batch: Sequence[_Decoded]) -> int:
+    return sum(len(one.items) for one in batch)
+
+
+def _pixels(batch: Sequence[_Decoded]) -> int:
+    images = (item for one in batch for item in one.items if isinstance(item, Image))
+    return sum(image.width * image.height for image in images)
