@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from podium.pipeline.photo import FORMATS, MAX_PIXELS
+from podium.pipeline.files import FORMATS
+from podium.pipeline.photo import MAX_PIXELS
 from podium.spec import RESERVED
 from podium.web.openapi import ERRORS
 

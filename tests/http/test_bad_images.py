@@ -6,12 +6,13 @@ import base64
 
 import pytest
 
+from podium.pipeline.files import readable
 from tests.support import pictures
 from tests.support.client import Client, Upload, assert_problem
 from tests.support.pictures import RED, encoded, plain, png
 from tests.support.server import Server
 
-UNKNOWN = "is not an image file of a known format: JPEG, PNG, WEBP, GIF, TIFF, BMP"
+UNKNOWN = f"is not an image file of a known format: {', '.join(readable())}"
 DAMAGED = "cannot be read as an image; it may be damaged: "
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 JPEG, NOISE = pictures.noise("JPEG"), pictures.noise("PNG")

@@ -11,7 +11,7 @@ import tomllib
 import pytest
 
 from podium.cli import DEMOS
-from tests.support import pictures
+from tests.support import pictures, profiles
 from tests.support.client import Answer, Client, Upload
 from tests.support.pictures import BLUE, GREEN, QUARTERS, RED, WHITE, Colour, encoded, plain, png
 
@@ -99,6 +99,11 @@ KINDS: dict[str, tuple[bytes, Colour, int]] = {
     "1-bit PNG": (encoded(plain(1, "1"), "PNG"), WHITE, 0),
     "BMP": (encoded(plain((9, 99, 199)), "BMP"), (9, 99, 199), 0),
     "WebP": (encoded(plain((9, 99, 199)), "WEBP", lossless=True), (9, 99, 199), 1),
+    "AVIF": (encoded(plain((9, 99, 199)), "AVIF", quality=95), (9, 99, 199), 3),
+    "HEIC": (encoded(plain((9, 99, 199)), "HEIF", quality=95), (9, 99, 199), 3),
+    "phone's file of several": (pictures.frames("MPO", [RED, BLUE]), RED, 3),
+    "JPEG in Display P3": (encoded(plain((200, 100, 50)), "JPEG", quality=95,
+                                   icc_profile=profiles.display_p3()), (216, 93, 24), 3),
     "animated GIF": (pictures.frames("GIF", [RED, GREEN, BLUE], duration=50), RED, 0),
     "animated WebP": (pictures.frames("WEBP", [GREEN, BLUE], lossless=True), GREEN, 1),
     "animated PNG": (pictures.frames("PNG", [BLUE, RED]), BLUE, 0),

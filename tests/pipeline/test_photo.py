@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from podium.pipeline.photo import MAX_PIXELS, open_image, to_rgb
+from podium.pipeline.files import FORMATS, MAX_READS, MAX_SCANS, MAX_STRIPS, readable
+from podium.pipeline.photo import MAX_PIXELS, open_image
+from tests.support import pictures
 
 WIDTH, HEIGHT = 5, 3
 RGB = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -39,9 +43,9 @@ def test_lossless_formats_keep_every_pixel(kind: str, options: dict[str, Any]) -
     np.testing.assert_array_equal(pixels_of(file_of(Image.fromarray(RGB), kind, **options)), RGB)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "GIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "MPO", "GIF", "AVIF", "HEIF"])
 def test_lossy_formats_are_read(kind: str) -> None:
-    """JPEG and GIF are read; a plain colour is kept nearly."""
+    """JPEG, a phone's file of several, GIF, AVIF and HEIC keep a plain colour nearly."""
     body = file_of(Image.new("RGB", (16, 16), (200, 30, 60)), kind)
     np.testing.assert_allclose(pixels_of(body), np.full((16, 16, 3), [200, 30, 60]), atol=3)
 
@@ -131,42 +135,78 @@ def test_print_colours(ink: tuple[int, ...], colour: tuple[int, ...]) -> None:
     np.testing.assert_allclose(pixels_of(file_of(image, "JPEG", quality=95))[8, 8], colour, atol=4)
 
 
-def _turned(orientation: int) -> NDArray[np.uint8]:
-    """Return RGB as EXIF's table says, worked out with numpy alone."""
+def _turned(orientation: int, rgb: NDArray[np.uint8] = RGB) -> NDArray[np.uint8]:
+    """Return pixels as EXIF's table says, worked out with numpy alone."""
     steps: dict[int, NDArray[np.uint8]] = {
-        1: RGB,
-        2: RGB[:, ::-1],
-        3: RGB[::-1, ::-1],
-        4: RGB[::-1],
-        5: RGB.transpose(1, 0, 2),
-        6: RGB.transpose(1, 0, 2)[:, ::-1],
-        7: RGB[::-1, ::-1].transpose(1, 0, 2),
-        8: RGB.transpose(1, 0, 2)[::-1],
+        1: rgb,
+        2: rgb[:, ::-1],
+        3: rgb[::-1, ::-1],
+        4: rgb[::-1],
+        5: rgb.transpose(1, 0, 2),
+        6: rgb.transpose(1, 0, 2)[:, ::-1],
+        7: rgb[::-1, ::-1].transpose(1, 0, 2),
+        8: rgb.transpose(1, 0, 2)[::-1],
     }
     return steps[orientation]
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_photos_are_turned_upright(orientation: int) -> None:
-    """Each of EXIF's eight orientations is undone."""
+def _held(orientation: int) -> bytes:
+    """Return the EXIF data of a camera that was held in another way."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    body = file_of(Image.fromarray(RGB), exif=exif)
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_photos_are_turned_upright(kind: str, orientation: int) -> None:
+    """Each of EXIF's eight orientations is undone, once."""
+    options = {"lossless": True} if kind == "WEBP" else {}
+    body = file_of(Image.fromarray(RGB), kind, exif=_held(orientation), **options)
     np.testing.assert_array_equal(pixels_of(body), _turned(orientation))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "AVIF", "HEIF"])
+def test_lossy_photos_are_turned_upright(kind: str, orientation: int) -> None:
+    """Each orientation is undone in a format that changes the pixels a little."""
+    quarters = np.kron(RGB[:2, :2], np.ones((32, 32, 1), np.uint8))
+    options = {"subsampling": "4:4:4"} if kind != "HEIF" else {"chroma": 444}
+    body = file_of(Image.fromarray(quarters), kind, exif=_held(orientation), quality=95, **options)
+    expected = _turned(orientation, RGB[:2, :2])
+    np.testing.assert_allclose(pixels_of(body)[16::32, 16::32], expected, atol=8)
 
 
 def test_odd_orientation_is_ignored() -> None:
     """An orientation that EXIF does not know turns nothing."""
-    exif = Image.Exif()
-    exif[0x0112] = 42
-    np.testing.assert_array_equal(pixels_of(file_of(Image.fromarray(RGB), exif=exif)), RGB)
+    np.testing.assert_array_equal(pixels_of(file_of(Image.fromarray(RGB), exif=_held(42))), RGB)
 
 
-def test_first_frame_of_a_film() -> None:
-    """Of several frames the first is read."""
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
-    body = file_of(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    np.testing.assert_allclose(pixels_of(body)[0, 0], (255, 0, 0), atol=2)
+def test_a_progressive_jpeg_is_read() -> None:
+    """A JPEG that comes in several scans has all its detail."""
+    image = Image.fromarray(np.kron(RGB, np.ones((8, 8, 1), np.uint8)))
+    plain, progressive = (
+        pixels_of(file_of(image, "JPEG", progressive=way)) for way in (False, True)
+    )
+    np.testing.assert_array_equal(progressive, plain)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_deep_colour_is_cut_to_8_bits(order: str) -> None:
+    """Of 16-bit colour the higher byte is taken, in a PNG and in a TIFF of either byte order."""
+    deep = [0x12FF, 0x3400, 0xFFFF]
+    tags = {256: [1], 257: [1], 258: [16, 16, 16], 262: [2], 273: [8], 277: [3], 278: [1], 279: [6]}
+    for body in (pictures.tiff(tags, struct.pack(f"{order}3H", *deep), order),
+                 pictures.deep_png(deep, colour_type=2)):  # fmt: skip
+        assert pixels_of(body)[0, 0].tolist() == [0x12, 0x34, 0xFF]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO", "AVIF", "HEIF"])
+def test_first_frame_of_a_film(kind: str) -> None:
+    """Of several frames, pages or pictures the first is read."""
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    body = file_of(frames[0], kind, save_all=True, append_images=frames[1:])
+    np.testing.assert_allclose(pixels_of(body)[8, 8], (255, 0, 0), atol=4)
 
 
 def test_empty_file() -> None:
@@ -178,7 +218,7 @@ def test_empty_file() -> None:
 @pytest.mark.parametrize("body", [b"hello", b"\x89PNG\r\n\x1a\n", b"%PDF-1.4", b"<svg/>"])
 def test_what_is_no_image(body: bytes) -> None:
     """A file of another format is told with the formats that are read."""
-    with pytest.raises(ValueError, match=r"known format: JPEG, PNG, WEBP, GIF, TIFF, BMP$"):
+    with pytest.raises(ValueError, match=f"known format: {', '.join(readable())}$"):
         open_image(body)
 
 
@@ -221,13 +261,11 @@ def test_too_many_pixels_are_refused_by_the_header(width: int, height: int) -> N
         open_image(_huge_png(width, height))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+@pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.filterwarnings("ignore")
 def test_damage_is_a_value_error(kind: str) -> None:
     """Whatever bytes are wrong, an image is read or refused with a ValueError."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    options = {} if kind in ("GIF", "BMP") else {"exif": exif}
+    options = {} if kind in ("GIF", "BMP") else {"exif": _held(6)}
     body = bytearray(file_of(Image.fromarray(np.tile(RGB, (4, 4, 1))), kind, **options))
     rng = np.random.default_rng(1)
     refused = 0
@@ -242,8 +280,85 @@ def test_damage_is_a_value_error(kind: str) -> None:
     assert refused > 0
 
 
-def test_to_rgb_leaves_the_given_image_alone() -> None:
-    """The image that is given stays as it is."""
-    image = Image.fromarray(np.zeros((2, 2, 4), np.uint8))
-    assert to_rgb(image).mode == "RGB"
-    assert image.mode == "RGBA"
+@pytest.fixture
+def _no_heif(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make pillow-heif look as if it were not installed."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    readable.cache_clear()
+    yield
+    readable.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_heif")
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_heic_without_its_codec_names_the_way_out(brand: bytes) -> None:
+    """Where pillow-heif is missing, the visitor is told what to send, the maker what to install."""
+    body = file_of(Image.fromarray(RGB), "HEIF")
+    expected = (
+        "is a HEIC photo, which this server does not read. Send it as JPEG (an iPhone takes JPEG "
+        "under Settings, Camera, Formats, Most Compatible), or let the server read it: "
+        "pip install 'podium[heic]'"
+    )
+    with pytest.raises(ValueError) as caught:
+        open_image(body.replace(b"heic", brand, 1))
+    assert str(caught.value) == expected
+    with pytest.raises(ValueError, match=r"known format: JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF$"):
+        open_image(b"hello")
+
+
+def test_heic_of_another_brand_is_read() -> None:
+    """A HEIC photo whose file calls itself a plain HEIF, as AVIF files do too, is read."""
+    body = file_of(Image.new("RGB", (16, 16), "red"), "HEIF").replace(b"heic", b"mif1", 1)
+    np.testing.assert_allclose(pixels_of(body)[8, 8], (255, 0, 0), atol=4)
+
+
+def test_formats_are_those_whose_codec_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its codec in Pillow a format is not among those that are read."""
+    assert readable() == FORMATS
+    monkeypatch.setattr("PIL.features.check", lambda _: False)
+    readable.cache_clear()
+    try:
+        assert readable() == ("JPEG", "PNG", "GIF", "TIFF", "BMP", "HEIF")
+    finally:
+        readable.cache_clear()
+
+
+def _in_pieces(kind: str, count: int) -> bytes:
+    """Return a sound file into which `count` empty pieces were put."""
+    body = file_of(Image.new("P" if kind == "GIF" else "L", (4, 4)), kind)
+    empty = {"JPEG": b"\xff\xfe\0\2", "GIF": b"\x21\xfe\0",
+             "PNG": b"\0\0\0\0abCd" + struct.pack(">I", zlib.crc32(b"abCd"))}[kind]  # fmt: skip
+    place = {"JPEG": 2, "PNG": 33, "GIF": body.find(b"\x2c\0\0\0\0")}[kind]
+    return body[:place] + empty * count + body[place:]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF"])
+def test_a_file_of_countless_pieces_is_refused(kind: str) -> None:
+    """A file cut into so many pieces that they would cost seconds is refused; some hundred not."""
+    assert open_image(_in_pieces(kind, 500)).size == (4, 4)
+    with pytest.raises(ValueError, match=f"damaged: it has more than {MAX_READS} pieces$"):
+        open_image(_in_pieces(kind, MAX_READS))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_of_countless_strips_is_refused(order: str) -> None:
+    """A TIFF of a strip for each of too many rows is refused by its directory."""
+
+    def striped(rows: int) -> bytes:
+        tags = {256: [1], 257: [rows], 258: [8], 262: [1], 273: [8] * rows, 277: [1], 278: [1],
+                279: [1] * rows}  # fmt: skip
+        return pictures.tiff(tags, b"\x40", order)
+
+    assert (pixels_of(striped(1000)) == 0x40).all()
+    with pytest.raises(ValueError, match=f"damaged: it is a TIFF of more than {MAX_STRIPS} strips"):
+        open_image(striped(MAX_STRIPS + 1))
+
+
+def test_a_jpeg_of_countless_scans_is_refused() -> None:
+    """A progressive JPEG that goes over its pixels again and again is refused."""
+    body = file_of(Image.new("RGB", (16, 16)), "JPEG", progressive=True)
+    last = body[body.rindex(b"\xff\xda") : -2]
+    scans = body.count(b"\xff\xda")
+    assert open_image(body[:-2] + last * (MAX_SCANS - scans) + body[-2:]).size == (16, 16)
+    with pytest.raises(ValueError, match=f"a progressive JPEG of more than {MAX_SCANS} scans$"):
+        open_image(body[:-2] + last * (MAX_SCANS - scans + 1) + body[-2:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image as pil
 from PIL.Image import Image, Transpose
 
+from podium.pipeline.files import readable
 from tests.support.apps import SIDE
+
+readable()  # lets Pillow write HEIC too
 
 Colour = tuple[int, int, int]
 
@@ -89,6 +92,20 @@ def huge_png(side: int) -> bytes:
     """Return a PNG whose header promises `side` x `side` pixels."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return _signature(header) + _chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + _chunk(b"IEND", b"")
+
+
+def tiff(tags: Mapping[int, Sequence[int]], pixels: bytes, order: str = "<") -> bytes:
+    """Return a TIFF whose tags have values of 32 bits; its pixels begin at byte 8."""
+    start = 8 + len(pixels)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", start)
+    far = start + 2 + 12 * len(tags) + 4
+    entries, rest = struct.pack(f"{order}H", len(tags)), b""
+    for tag, values in sorted(tags.items()):
+        body = struct.pack(f"{order}{len(values)}I", *values)
+        place = body if len(values) == 1 else struct.pack(f"{order}I", far + len(rest))
+        entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + place
+        rest += body if len(values) > 1 else b""
+    return head + pixels + entries + bytes(4) + rest
 
 
 def palette_png(transparency: int | bytes) -> bytes:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from PIL.Image import Image
 
 from podium.cells import MAX_INTEGER, MAX_NUMBER, printable
+from podium.cpus import available_cpus
 from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestTooLarge
 from podium.pipeline.photo import MAX_REQUEST_PIXELS, decode, peek
 from podium.signature import Row, Signature, merged
@@ -116,7 +120,8 @@ def read_images(
             f"{MAX_REQUEST_PIXELS // 10**6}. Send fewer at a time."
         )
         raise RequestTooLarge(message, [FieldError("image", message)])
-    return _each(lambda one: decode(one, image), opened, fields)
+    read = _decoders().map if len(opened) > 1 else map
+    return _each(lambda one: decode(one, image), opened, fields, read)
 
 
 def read_texts(signature: Signature, texts: Sequence[object], where: str) -> list[str]:
@@ -139,22 +144,36 @@ def read_texts(signature: Signature, texts: Sequence[object], where: str) -> lis
 
 
 def _each(
-    stage: Callable[[T], Image], things: Sequence[T | FieldError], fields: Sequence[str]
+    stage: Callable[[T], Image],
+    things: Sequence[T | FieldError],
+    fields: Sequence[str],
+    run: Callable[..., Iterable[Image | FieldError]] = map,
 ) -> list[Image]:
-    """Return the stage's result for each thing, or raise all that went wrong."""
-    images: list[Image] = []
-    errors: list[FieldError] = []
-    for thing, field in zip(things, fields, strict=True):
+    """Return the stage's result for each thing, or raise all that went wrong, in their order."""
+
+    def attempt(thing: T | FieldError, field: str) -> Image | FieldError:
+        if isinstance(thing, FieldError):
+            return FieldError(field, thing.message)
         try:
-            if isinstance(thing, FieldError):
-                errors.append(FieldError(field, thing.message))
-            else:
-                images.append(stage(thing))
+            return stage(thing)
         except ValueError as err:
-            errors.append(FieldError(field, str(err)))
+            return FieldError(field, str(err))
+
+    found = list(run(attempt, things, fields))
+    errors = [one for one in found if isinstance(one, FieldError)]
     if errors:
         raise merged(errors)
-    return images
+    return [one for one in found if isinstance(one, Image)]
+
+
+@cache
+def _decoders() -> ThreadPoolExecutor:
+    """Return the threads that decode several images at once; codecs hold no interpreter lock."""
+    return ThreadPoolExecutor(available_cpus(), "podium-decode")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_decoders.cache_clear)  # a fork has none of the threads
 
 
 def body_type(signature: Signature) -> Any:
