@@ -252,7 +252,7 @@ def test_the_size_of_a_model_counts_when_it_is_loaded(tmp_path: Path) -> None:
     """A model that does not fit its own [models.image] is refused, others are served."""
     app = App(colours(tmp_path, image="size = [8, 8]"))
     assert app.served("whole").platform == "onnx"
-    with pytest.raises(ModelError, match=r"\[models.image\] makes \[n, 3, 8, 8\]"):
+    with pytest.raises(ModelError, match=r"\[image\] makes \[n, 3, 8, 8\]"):
         app.served("topleft")
 
 

@@ -101,8 +101,8 @@ def _image_encoder(signature: Signature, spec: TensorSpec) -> Encoder:
     )
     if not fits:
         raise ModelError(
-            f"The model takes {_shape(spec.shape)}; "
-            f"[image] or its own [models.image] makes {_shape((None, *shape))}. Check size, colour and layout."
+            f"The model takes {_shape(spec.shape)}; [image] makes {_shape((None, *shape))}. "
+            "Check size, colour and layout; a model may have its own [models.image]."
         )
     return lambda images: {spec.name: prepare(images, image)}
 
