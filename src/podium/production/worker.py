@@ -36,6 +36,7 @@ PATIENCE: Final = 20
 WAIT_S: Final = 0.0002
 """How often, and how long each time, a busy worker leaves a connection to one with fewer."""
 
+_PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # joined here, since enums are slow
 _HEAD: Final = re.compile(rb"POST (\S+) HTTP/1\.1\r\n")
 _JSON: Final = re.compile(rb"\r\ncontent-type:[ \t]*application/json\b", re.IGNORECASE)
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
@@ -94,6 +95,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._pace = Pace()
+        self._tls = self.cfg.is_ssl  # kept, since Gunicorn looks settings up slowly
         self._left = 0
 
     def run(self) -> None:
@@ -122,8 +124,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Answer a kept connection's request here, or hand it to the pool."""
-        address = _small_request(conn)
-        if address is None or not self._pace.is_quick(address):
+        address = None if self._tls or conn.is_http2 else _small_request(conn.sock)
+        if address is None or not self._pace.is_quick(address) or _unsent(conn.sock):
             super().on_client_socket_readable(conn, client)
             return
         kept = self.handle(conn)
@@ -191,12 +193,10 @@ class JoinedSocket:
         return getattr(self._sock, name)
 
 
-def _small_request(conn: TConn) -> str | None:
-    """Return the address that a whole, small JSON request in a connection's socket asks for."""
-    if conn.is_http2 or conn.cfg.is_ssl or _unsent(conn.sock):
-        return None
+def _small_request(sock: socket.socket) -> str | None:
+    """Return the address that a whole, small JSON request in a socket asks for."""
     try:
-        data: bytes = conn.sock.recv(SMALL, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        data: bytes = sock.recv(SMALL, _PEEK)
     except OSError:
         return None
     head, end, body = data.partition(b"\r\n\r\n")
