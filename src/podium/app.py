@@ -17,7 +17,7 @@ from podium.engines.local import LocalEngine
 from podium.errors import Mistake, ModelError, SpecError, UnknownModel
 from podium.folder import FILE, parse
 from podium.options import Options
-from podium.pipeline import IMAGES_AT_ONCE, Pipeline, learn_labels, load_functions
+from podium.pipeline import Pipeline, images_at_once, learn_labels, load_functions
 from podium.pipeline.decode import Items
 from podium.pipeline.preprocess import expected_input
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
@@ -167,8 +167,8 @@ class App:
 
     @property
     def _at_once(self) -> int:
-        """How many items a model answers best at once; of images, a few fill the caches."""
-        return IMAGES_AT_ONCE if self.spec.image is not None else ROWS_MERGED
+        """How many items of waiting requests a model answers best at once."""
+        return ROWS_MERGED if self.spec.image is None else images_at_once(self.spec.image)
 
     def _merges(self, options: Options) -> bool:
         """Whether answers are the same in a larger batch: noise is drawn by the row's number."""

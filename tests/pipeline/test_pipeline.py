@@ -6,16 +6,26 @@ import pytest
 from PIL import Image
 
 from podium.options import Options
-from podium.pipeline import IMAGES_AT_ONCE
+from podium.pipeline import images_at_once
 from podium.prediction import ClassPrediction
 from podium.spec import Image as ImageSpec
 from tests.pipeline.test_maps import pipeline
 
+LARGE = ImageSpec(size=(240, 240))
 
-@pytest.mark.parametrize("count", [1, IMAGES_AT_ONCE, IMAGES_AT_ONCE + 1, 3 * IMAGES_AT_ONCE - 1])
+
+@pytest.mark.parametrize(
+    ("size", "count"), [((224, 224), 2), ((240, 240), 2), ((4000, 4000), 2), ((20, 20), 250)]
+)
+def test_few_large_images_fit_the_caches(size: tuple[int, int], count: int) -> None:
+    """At least two images go to the model at once, and of small ones many."""
+    assert images_at_once(ImageSpec(size=size)) == count
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_images_are_answered_a_few_at_a_time(count: int) -> None:
     """The model gets a few images at once, and each gets its own answer, in their order."""
-    made, model = pipeline(ImageSpec(size=(8, 8)))
+    made, model = pipeline(LARGE)
     levels = [255 * number // count for number in range(count)]
     pictures = [Image.new("RGB", (8, 8), (level, level, level)) for level in levels]
     found = made.predict(pictures, Options())
@@ -24,12 +34,11 @@ def test_images_are_answered_a_few_at_a_time(count: int) -> None:
         [level / 255 for level in levels], abs=1e-6
     )
     assert sum(model.rows) == count
-    assert max(model.rows) <= IMAGES_AT_ONCE
+    assert max(model.rows) <= 2
 
 
 def test_noise_is_not_cut_into_parts() -> None:
     """A model with noise gets all images at once: its noise is drawn by an image's number."""
-    made, model = pipeline(ImageSpec(size=(8, 8)), noise=True)
-    pictures = [Image.new("RGB", (8, 8))] * (IMAGES_AT_ONCE + 1)
-    assert len(made.predict(pictures, Options())) == IMAGES_AT_ONCE + 1
-    assert model.rows == [10 * (IMAGES_AT_ONCE + 1)]
+    made, model = pipeline(LARGE, noise=True)
+    assert len(made.predict([Image.new("RGB", (8, 8))] * 3, Options())) == 3
+    assert model.rows == [30]
