@@ -237,7 +237,7 @@ def colours(folder: Path, more: str = "", image: str = "") -> Path:
 
 
 def test_a_model_has_its_own_way_with_images(tmp_path: Path) -> None:
-    """[models.image] stands in place of [image] for its model, and for no other."""
+    """Keys of [models.image] count for its model, and for no other."""
     own = f'size = [{SIDE}, {SIDE}]\ncolour = "bgr"\ndecode = "exact"'
     app = App(colours(tmp_path, image=own))
     assert app.image_of(None) == app.image_of("whole") == app.image_of("none") == app.spec.image
@@ -246,6 +246,25 @@ def test_a_model_has_its_own_way_with_images(tmp_path: Path) -> None:
     found = [app.predict(red, Options(model=name, top=4)).predictions[0] for name in app.names]
     shares = [one.probabilities["red"] for one in found]  # type: ignore[union-attr,index]
     assert shares == pytest.approx([1 / 3, 0, 1 / 3])
+
+
+@pytest.mark.parametrize(
+    ("image", "own", "key", "value"),
+    [
+        ("mean = [0.5]\ncrop = 0.5", "std = [0.2]", "mean", (0.5,)),
+        ("mean = [0.5]\ncrop = 0.5", "mean = [0.1]", "mean", (0.1,)),
+        ("crop = 0.5", "size = [8, 8]", "resized", (16, 16)),
+        ("crop = 0.5", "resize_size = 20", "resized", (20, 20)),
+        ("resize_size = 20", "crop = 0.25", "resized", (64, 64)),
+    ],
+)
+def test_what_a_model_does_not_say_is_as_in_image(
+    image: str, own: str, key: str, value: object, tmp_path: Path
+) -> None:
+    """[models.image] inherits; what says how far to resize, replaces the other way to say it."""
+    file = colours(tmp_path, image=own) / "podium.toml"
+    file.write_text(file.read_text().replace("[image]\n", f"[image]\n{image}\n", 1))
+    assert getattr(App(tmp_path).image_of("topleft"), key) == value
 
 
 def test_the_size_of_a_model_counts_when_it_is_loaded(tmp_path: Path) -> None:

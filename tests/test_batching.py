@@ -73,6 +73,18 @@ def test_items_come_with_their_answer() -> None:
     assert [one.items for _, one in found if isinstance(one, Answered)] == [[(1,)], [(2,)]]
 
 
+def test_what_takes_long_comes_last() -> None:
+    """Requests of many items, or that are not merged, do not keep the others waiting."""
+    model = Doubler()
+    asked = [rows(*range(MOST + 1)), rows(1), rows(2)]
+    found = Batching(model.predict, lambda _: True, MOST)(asked)
+    assert [number for number, _ in found] == [1, 2, 0]
+    found = Batching(model.predict, lambda options: options == DEFAULT, MOST)(
+        [rows(1, options=OTHER), wrong, rows(2)]
+    )
+    assert [number for number, _ in found] == [1, 2, 0]
+
+
 def test_a_large_request_is_answered_before_the_next_is_decoded() -> None:
     """No more is held in memory than one batch and one request."""
     model = Doubler()
@@ -126,7 +138,7 @@ def test_what_must_not_be_merged_is_not() -> None:
     ("requests", "sizes"),
     [
         ([rows(*range(MOST - 1)), rows(1), rows(2)], [MOST, 1]),
-        ([rows(*range(2 * MOST)), rows(1), rows(2)], [2 * MOST, 2]),
+        ([rows(*range(2 * MOST)), rows(1), rows(2)], [2, 2 * MOST]),
         ([image(MERGED_PIXELS // 2000)] * 3, [2, 1]),
         ([image(2 * MERGED_PIXELS // 1000), image(10), image(10)], [1, 2]),
     ],

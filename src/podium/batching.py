@@ -19,6 +19,9 @@ from podium.prediction import Answer
 MERGED_PIXELS: Final = 8_000_000
 """How large the images of one batch may be together; larger ones are answered alone."""
 
+LATER_PIXELS: Final = 64_000_000
+"""How many pixels of requests that take long may be put off for the others."""
+
 Decode = Callable[[], tuple[Items, Options]]
 """Decodes a request; raises RequestError for what is wrong with it."""
 
@@ -56,11 +59,15 @@ class Batching:
     def __call__(self, requests: Sequence[Decode]) -> Iterator[tuple[int, Answered | Exception]]:
         """Yield each request's number with its answer, or with what is wrong with it."""
         batch: list[_Decoded] = []
+        later: list[_Decoded] = []
         for number, decode in enumerate(requests):
             try:
                 one = _Decoded(number, *decode())
             except Exception as err:
                 yield number, err
+                continue
+            if self._long(one) and _pixels([*later, one]) <= LATER_PIXELS:
+                later.append(one)
                 continue
             if batch and not self._fit([*batch, one]):
                 yield from self._answers(batch)
@@ -71,6 +78,12 @@ class Batching:
                 batch = []
         if batch:
             yield from self._answers(batch)
+        for one in later:
+            yield from self._answers([one])
+
+    def _long(self, one: _Decoded) -> bool:
+        """Whether others should not have to wait for the answer to a request."""
+        return len(one.items) > self._most or not self._merges(one.options)
 
     def _fit(self, batch: Sequence[_Decoded]) -> bool:
         alike = all(one.options == batch[0].options for one in batch)

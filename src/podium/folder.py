@@ -34,7 +34,7 @@ def parse(folder: Path) -> Parsed:
         SpecError: with every mistake in the file, and every file it names that is not there.
     """
     file = folder / FILE
-    spec, mistakes = read(Spec, _load(file))
+    spec, mistakes = read(Spec, _inherited(_load(file)))
     assert spec is not None  # tomllib returns a table
     mistakes += _check_files(folder, spec)
     labels, wrong = _labels(folder, spec.task)
@@ -60,6 +60,24 @@ def _load(file: Path) -> dict[str, Any]:
         raise SpecError(file, [Mistake(FILE, "expected an application folder")]) from err
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise SpecError(file, [Mistake("TOML", str(err))]) from err
+
+
+def _inherited(document: dict[str, Any]) -> dict[str, Any]:
+    """Return podium.toml with each [models.image] filled up from [image]."""
+    image, models = document.get("image"), document.get("models")
+    if not isinstance(image, dict) or not isinstance(models, list):
+        return document
+    return {**document, "models": [_with_image(model, image) for model in models]}
+
+
+def _with_image(model: Any, image: dict[str, Any]) -> Any:
+    own = model.get("image") if isinstance(model, dict) else None
+    if not isinstance(own, dict):
+        return model
+    # Either says how large a picture is made, so one of the model's own replaces both.
+    told = {"crop", "resize_size"} if own.keys() & {"crop", "resize_size"} else set()
+    kept = {key: value for key, value in image.items() if key not in told}
+    return {**model, "image": {**kept, **own}}
 
 
 def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:

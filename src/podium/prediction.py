@@ -90,9 +90,10 @@ class OcclusionMap(Struct, frozen=True, kw_only=True):
     rows: int
     columns: int
     values: Annotated[
-        list[list[float]],
+        list[list[float | None]],
         Meta(description="The fall of the probability or value at each place, row by row from the "
-             "top left of the picture as the model saw it; below 0 where it rises."),
+             "top left of the picture as the model saw it; below 0 where it rises, null where "
+             "there was no time to try."),
     ]  # fmt: skip
     box: Annotated[
         Box | None,

@@ -210,7 +210,7 @@ class ModelSpec(Table, frozen=True, kw_only=True):
     noise: Annotated[str | None, doc("The graph's input that takes its noise.")] = None
     card: Annotated[str | None, doc("A Markdown file that describes the model.")] = None
     image: Annotated[
-        Image | None, doc("In place of [image], for a model that was trained on other sizes.")
+        Image | None, doc("Keys of [image] that are others for this model, such as size.")
     ] = None
     trust: Annotated[
         Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None,

@@ -174,6 +174,60 @@ def test_waiting_ends_in_time() -> None:
     assert desk.parties == [[1], [2]]
 
 
+def test_long_work_gives_way_between_its_parts() -> None:
+    """Those that wait are answered between two parts, each once; the rest comes after."""
+    engine, done = LocalEngine(1, queue=20), []
+    begun, go = Event(), Event()
+
+    def long(numbers: Sequence[str]) -> Iterator[tuple[int, str | Exception]]:
+        for part in range(3):
+            done.append(f"{numbers[0]}{part}")
+            begun.set()
+            assert go.wait(5)
+            engine.give_way()
+        yield 0, numbers[0]
+
+    def short(numbers: Sequence[str]) -> Iterator[tuple[int, str | Exception]]:
+        done.extend(numbers)
+        yield from enumerate(numbers)
+
+    with ThreadPoolExecutor(4) as pool:
+        tasks = [pool.submit(engine.work, "a", long)]
+        assert begun.wait(5)
+        for count, (name, work) in enumerate([("b", short), ("c", short)], 1):
+            tasks.append(pool.submit(engine.work, name, work))
+            await_(lambda count=count: len(engine._queue) == count)
+        go.set()
+        assert [task.result(10) for task in tasks] == ["a", "b", "c"]
+    assert done == ["a0", "b", "c", "a1", "a2"]
+    assert engine._free == 1
+
+
+def test_two_that_take_long_take_turns() -> None:
+    """Long work that gives way is not answered by others, and comes back in its turn."""
+    engine, done = LocalEngine(1, queue=20), []
+    begun, go = Event(), Event()
+
+    def long(numbers: Sequence[str]) -> Iterator[tuple[int, str | Exception]]:
+        for place, number in enumerate(numbers):
+            for part in range(3):
+                done.append(f"{number}{part}")
+                begun.set()
+                assert go.wait(5)
+                engine.give_way()
+            yield place, number
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engine.work, "a", long)
+        assert begun.wait(5)
+        second = pool.submit(engine.work, "b", long)
+        await_(lambda: len(engine._queue) == 1)
+        go.set()
+        assert (first.result(10), second.result(10)) == ("a", "b")
+    assert done == ["a0", "b0", "a1", "b1", "a2", "b2"]
+    assert engine._free == 1
+
+
 def test_who_is_taken_along_waits_for_the_answer() -> None:
     """A request whose answer is being made when its time runs out still gets it."""
     desk, engine = Desk(), LocalEngine(1, queue=5, timeout_s=0.3)

@@ -162,15 +162,16 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
 def test_what_lies_beside_a_model(tmp_path: Path) -> None:
     """Known names beside a file or in a folder; a config.json only if it is timm's."""
     model = tmp_path / "m.onnx"
-    assert beside(model) is None
+    assert beside(model) == ()
     written(tmp_path, {"architectures": ["ViT"]}, "config.json")
-    assert beside(model) is None
+    assert beside(model) == ()
     written(tmp_path, {"pretrained_cfg": CFG}, "config.json")
-    assert beside(model) == tmp_path / "config.json"
+    assert beside(model) == (tmp_path / "config.json",)
     written(tmp_path, "Compose()", "transforms.txt")
-    assert beside(model) == beside(tmp_path) == tmp_path / "transforms.txt"
+    assert beside(model) == beside(tmp_path)
+    assert beside(model) == (tmp_path / "transforms.txt", tmp_path / "config.json")
     written(tmp_path, {}, "preprocessor_config.json")
-    assert beside(model) == tmp_path / "preprocessor_config.json"
+    assert beside(model)[0] == tmp_path / "preprocessor_config.json"
 
 
 def test_the_documented_description_becomes_the_documented_image(tmp_path: Path) -> None:
@@ -231,6 +232,44 @@ def test_what_lies_beside_and_does_not_fit_is_noted(
     assert PREPARED in notes
     assert image["size"] == [8, 8]
     assert "# guessed: check it against the training" in text
+
+
+def test_several_that_lie_beside_are_told(tmp_path: Path) -> None:
+    """One is read, and the others are named."""
+    model = averaging(tmp_path / "m.onnx", (3, 56, 56))
+    written(tmp_path, {"pretrained_cfg": SQUARE}, "config.json")
+    written(tmp_path, "Compose(Resize(56) CenterCrop(56) ToTensor())", "transforms.txt")
+    _, text, notes = make(model)
+    assert "# from transforms.txt" in text
+    assert (
+        "transforms.txt was read. Beside it lies config.json, which --image-config can name in its "
+        "place."
+    ) in notes
+
+
+def test_colours_for_a_model_of_grey_pictures(tmp_path: Path) -> None:
+    """A description of colour pictures is told as such, whatever else is wrong with it."""
+    model = averaging(tmp_path / "m.onnx", (1, 56, 56))
+    written(tmp_path, {"pretrained_cfg": SQUARE}, "config.json")
+    _, _, notes = make(model, labels=None, task="regression")
+    assert notes[0].startswith(
+        "What lies beside the model is not used: config.json is of colour pictures (mean has 3 "
+        "numbers), and the model takes grey ones."
+    )
+
+
+@pytest.mark.parametrize(("channels", "size", "takes"), [
+    (3, "56x56x1", "the model takes 3 channels; leave it out"),
+    (1, "56x56x3", "the model takes 1 channel; leave it out"),
+])  # fmt: skip
+def test_channels_that_contradict_the_model(
+    channels: int, size: str, takes: str, tmp_path: Path
+) -> None:
+    """--size with another number of channels than the model's is a mistake."""
+    model = averaging(tmp_path / "m.onnx", (channels, 56, 56))
+    with pytest.raises(InvalidInput) as caught:
+        make(model, size=size)
+    assert [(error.field, error.message) for error in caught.value.errors] == [("--size", takes)]
 
 
 def test_a_named_file_counts_more(tmp_path: Path) -> None:

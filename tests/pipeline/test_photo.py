@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from podium.pipeline.files import FORMATS, MAX_READS, MAX_SCANS, MAX_STRIPS, readable
+from podium.pipeline.files import FORMATS, MAX_READS, MAX_SCANS, MAX_STRIPS, MAX_TILE, readable
 from podium.pipeline.photo import MAX_PIXELS, open_image
 from tests.support import pictures
 
@@ -354,11 +354,20 @@ def test_a_tiff_of_countless_strips_is_refused(order: str) -> None:
         open_image(striped(MAX_STRIPS + 1))
 
 
-def test_a_jpeg_of_countless_scans_is_refused() -> None:
-    """A progressive JPEG that goes over its pixels again and again is refused."""
-    body = file_of(Image.new("RGB", (16, 16)), "JPEG", progressive=True)
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_of_countless_scans_is_refused(progressive: bool) -> None:
+    """A JPEG that goes over its pixels again and again is refused, progressive or not."""
+    body = file_of(Image.new("RGB", (16, 16)), "JPEG", progressive=progressive)
     last = body[body.rindex(b"\xff\xda") : -2]
     scans = body.count(b"\xff\xda")
-    assert open_image(body[:-2] + last * (MAX_SCANS - scans) + body[-2:]).size == (16, 16)
-    with pytest.raises(ValueError, match=f"a progressive JPEG of more than {MAX_SCANS} scans$"):
+    if progressive:
+        assert open_image(body[:-2] + last * (MAX_SCANS - scans) + body[-2:]).size == (16, 16)
+    with pytest.raises(ValueError, match=f"a JPEG of more than {MAX_SCANS} scans$"):
         open_image(body[:-2] + last * (MAX_SCANS - scans + 1) + body[-2:])
+
+
+def test_a_tile_larger_than_its_picture_is_bounded() -> None:
+    """A TIFF whose one tile would fill the memory is refused, however small its picture is."""
+    tags = {256: 16, 257: 16, 258: 8, 259: 1, 262: 1, 322: 8000, 323: 8001, 324: 8, 325: 256}
+    with pytest.raises(ValueError, match=f"tiles of more than {MAX_TILE} pixels$"):
+        open_image(pictures.tiff({tag: [value] for tag, value in tags.items()}, b"\x40" * 256, "<"))

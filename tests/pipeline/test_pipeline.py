@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from podium.errors import RequestTooLarge
 from podium.options import Options
 from podium.pipeline import images_at_once
 from podium.prediction import ClassPrediction
@@ -35,6 +36,16 @@ def test_images_are_answered_a_few_at_a_time(count: int) -> None:
     )
     assert sum(model.rows) == count
     assert max(model.rows) <= 2
+
+
+def test_a_request_of_too_many_images_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the time of a request is over, its images are told to be too many."""
+    made, model = pipeline(LARGE)
+    monkeypatch.setattr(made.engine, "timeout_s", 0.0)
+    with pytest.raises(RequestTooLarge, match=r"^2 of 9 images were answered within 0 s") as caught:
+        made.predict([Image.new("RGB", (8, 8))] * 9, Options())
+    assert [error.field for error in caught.value.errors] == ["image"]
+    assert model.rows == [2]
 
 
 def test_noise_is_not_cut_into_parts() -> None:

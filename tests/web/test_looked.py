@@ -29,7 +29,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> App:
     return App(write_colours(tmp_path_factory.mktemp("looked") / "app"))
 
 
-def map_of(*rows: list[float], label: str | None = "cat") -> OcclusionMap:
+def map_of(*rows: list[float | None], label: str | None = "cat") -> OcclusionMap:
     """Return a map of the whole picture."""
     return OcclusionMap(
         label=label, rows=len(rows), columns=len(rows[0]), values=list(rows), box=WHOLE,
@@ -78,7 +78,9 @@ def test_no_place_decides(app: App, most: float, told: str) -> None:
                             "by at most 1.9 cm."),
     ],
 )  # fmt: skip
-def test_words_of_a_value(app: App, unit: str | None, values: list[float], words: str) -> None:
+def test_words_of_a_value(
+    app: App, unit: str | None, values: list[float | None], words: str
+) -> None:
     """A value's change counts both ways, in its unit; little is less than a twentieth of it."""
     prediction = ValuePrediction(40.0, unit, ValueUncertainty(), [], map_of(values, label=None))
     view = looked_view(app, ValueAnswer("whole", "v", [prediction]), [Image.new("RGB", (60, 40))])
@@ -93,6 +95,21 @@ def test_notes(app: App) -> None:
         "9 places were covered, one at a time, in 1.2 s. The time allowed no finer map. "
         "The dark margin is cut off before the model sees the picture."
     )
+
+
+def test_places_that_were_not_tried(app: App) -> None:
+    """Nothing is said, or lit, of places for which there was no time."""
+    found = structs.replace(map_of([0.01, None], [0.02, None]), patches=2, cut=True)
+    view = shown(app, found)
+    assert view.words == (
+        "No place that was tried decides it: covering any one lowers the probability of cat by at "
+        "most 2.0 percentage points."
+    )
+    assert view.notes == (
+        "2 places were covered, one at a time, in 1.2 s. There was no time for 2 more, which stay "
+        "dark."
+    )
+    assert view.alt.endswith("strongest at the middle left.")
 
 
 def test_a_map_without_a_place_is_shown_over_what_the_model_got(app: App) -> None:

@@ -19,11 +19,17 @@ Work = Callable[[Sequence[T]], Iterable[tuple[int, R | Exception]]]
 class Engine(Protocol):
     """Runs models; the only seam between an application and where its models live."""
 
+    timeout_s: float
+    """How long a request may wait, and how long it may take."""
+
     def work(self, request: T, do: Work[T, R]) -> R:
         """Return what `do` makes of a request, when there is room, maybe together with others.
 
         Raises Overloaded when there is no room, or what `do` returns for this request.
         """
+
+    def give_way(self) -> None:
+        """Let requests that wait work first, between the parts of a long one."""
 
     def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return the model's outputs; raise ModelError when the framework fails."""

@@ -17,10 +17,14 @@ TOGETHER: Final = 4
 
 
 class _Place(Generic[T, R]):
-    """A request's place in the queue; `turn` is released when it is answered, or may work."""
+    """A request's place in the queue; `turn` is released when it is answered, or may work.
 
-    def __init__(self, request: T) -> None:
+    One that was already begun cannot be answered by others.
+    """
+
+    def __init__(self, request: T, begun: bool = False) -> None:
         self.request = request
+        self.begun = begun
         self.turn = threading.Lock()
         self.turn.acquire()
         self.results: list[R | Exception] = []
@@ -63,6 +67,19 @@ class LocalEngine:
             raise result
         return result
 
+    def give_way(self) -> None:
+        """Let those that wait work first; called between the parts of long work that holds a slot.
+
+        Their number is bounded, and each gives way as well, so that the turn comes back.
+        """
+        place: _Place[None, None] = _Place(None, begun=True)
+        with self._lock:
+            if not self._queue:
+                return
+            self._queue.append(place)
+        self._pass_on()
+        place.turn.acquire()
+
     def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Run the model.
 
@@ -95,7 +112,9 @@ class LocalEngine:
     def _lead(self, place: _Place[T, R], do: Work[T, R]) -> None:
         """Answer a request and those that wait, then let the next one work."""
         with self._lock:
-            others = [self._queue.popleft() for _ in range(min(len(self._queue), TOGETHER - 1))]
+            others: list[_Place[T, R]] = []
+            while self._queue and len(others) < TOGETHER - 1 and not self._queue[0].begun:
+                others.append(self._queue.popleft())
         places = [place, *others]
         try:
             for number, result in do([one.request for one in places]):

@@ -173,7 +173,7 @@ def create_application(order: Order, folder: Path, ask: Ask | None = None) -> tu
         raise PodiumError(f"{folder} lies in the model itself. Choose another with --output.")
     with _emptied_on_failure(folder):
         data, hints = _read_data(order, ask)
-        hints = replace(hints, beside=model and beside(model))
+        hints = replace(hints, beside=beside(model) if model else ())
         look = Look(folder, bring(order.origin, folder), order, data)
         guess = _guess(look, hints, ask)
         if data:

@@ -23,6 +23,7 @@ KINDS: Final = (
     "resolve_model_data_config returns), and the text or JSON of torchvision's weights.transforms()"
     " or Compose"
 )
+COLOURS: Final = 3
 _MAX_BYTES: Final = 10**6
 _WRITTEN: Final = ("size", "resize", "interpolation", "scale")
 """Keys that are written into podium.toml although they have their default."""
@@ -59,6 +60,10 @@ class Description:
         Raises:
             ValueError: naming every value that [image] does not admit.
         """
+        colours = [key for key in ("mean", "std") if len(self.keys.get(key) or ()) == COLOURS]
+        if grey and colours and "colour" not in self.keys:
+            raise ValueError(f"{self.file} is of colour pictures ({colours[0]} has {COLOURS} "
+                             "numbers), and the model takes grey ones")  # fmt: skip
         kept = {"colour": "grey"} if grey else {}
         image, wrong = read(Image, {"size": size, **kept, **self.keys, "layout": layout})
         if image is None or wrong:
@@ -67,14 +72,12 @@ class Description:
         return image
 
 
-def beside(model: Path) -> Path | None:
-    """Return the file beside a model, or in its folder, that says how to prepare pictures."""
+def beside(model: Path) -> tuple[Path, ...]:
+    """Return the files beside a model, or in its folder, that say how to prepare pictures."""
     folder = model if model.is_dir() else model.parent
-    for name in BESIDE:
-        file = folder / name
-        if file.is_file() and (name != "config.json" or b'"pretrained_cfg"' in file.read_bytes()):
-            return file
-    return None
+    files = [folder / name for name in BESIDE if (folder / name).is_file()]
+    timm = b'"pretrained_cfg"'  # another config.json is of no interest
+    return tuple(one for one in files if one.name != "config.json" or timm in one.read_bytes())
 
 
 def describe(file: Path) -> Description:

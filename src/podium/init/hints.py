@@ -22,7 +22,7 @@ class Hints:
 
     `columns` is the number of features where their names are not known. `size` is height, width
     and, where it was said, the number of channels. `described` is what a file that the maker named
-    says of pictures, and `beside` such a file that lies beside the model.
+    says of pictures, and `beside` such files that lie beside the model.
     """
 
     title: str | None = None
@@ -35,7 +35,7 @@ class Hints:
     size: tuple[int, ...] = ()
     text: bool = False
     described: Description | None = None
-    beside: Path | None = None
+    beside: tuple[Path, ...] = ()
 
     @classmethod
     def parse(cls, texts: Mapping[str, str | None], text: bool = False) -> Hints:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -142,6 +141,9 @@ def _image(spec: TensorSpec, told: Image | None, hints: Hints, findings: Finding
     size = (sides[0] or wanted[0], sides[1] or wanted[1])
     if hints.size and size != hints.size[:2]:
         findings.mistake("--size", f"the model takes {size[0]}x{size[1]}; leave it out")
+    elif len(hints.size) > 2 and channels not in (None, hints.size[2]):
+        takes = f"{channels} channel" + ("s" if channels != 1 else "")
+        findings.mistake("--size", f"the model takes {takes}; leave it out")
     if told:
         return msgspec.structs.replace(told, size=size)
     if None in sides and not hints.size:
@@ -171,11 +173,11 @@ def _described(
     The named one must fit; of another one that does not, a note tells. What the model itself says
     counts more than what lies beside it.
     """
-    file = None if told else hints.beside
-    if hints.described is None and file is None:
+    files = () if told else hints.beside
+    if hints.described is None and not files:
         return None
     try:
-        description = hints.described or describe(file or Path())
+        description = hints.described or describe(files[0])
         image = _fitted(description, spec, hints)
     except ValueError as err:
         if hints.described:
@@ -184,6 +186,10 @@ def _described(
             findings.notes.append(f"What lies beside the model is not used: {err}.")
         return None
     findings.notes += description.notes
+    if not hints.described and files[1:]:
+        others = ", ".join(file.name for file in files[1:])
+        findings.notes.append(f"{description.file} was read. Beside it lies {others}, which "
+                              "--image-config can name in its place.")  # fmt: skip
     keys = {**description.keys, "size": (), **({"colour": ()} if image.colour == "grey" else {})}
     findings.sources |= {f"image.{key}": description.file for key in keys}
     return image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from podium.engines import Engine
-from podium.errors import Mistake, ModelError, SpecError
+from podium.errors import FieldError, Mistake, ModelError, RequestTooLarge, SpecError
 from podium.folder import FILE
 from podium.options import Options
 from podium.pipeline.decode import Items
@@ -82,16 +83,25 @@ class Pipeline:
         def infer(feed: Arrays, row: int) -> Scores:
             return self.postprocess(self._infer(feed, options.seed, row))
 
-        return self.maps.add(predictions, Asked(items, inputs, scores), infer, budget_s)
+        asked = Asked(items, inputs, scores)
+        return self.maps.add(predictions, asked, infer, budget_s, self.engine.give_way)
 
     def _outputs(self, items: Items, seed: int) -> Arrays:
-        """Return the model's outputs, for images a few at a time, which also bounds the memory."""
+        """Return the model's outputs, for images a few at a time, which also bounds the memory.
+
+        Raises:
+            RequestTooLarge: it takes longer than a request may.
+        """
         image, count = self.signature.image, len(items)
         if image is None or self.passes is not None or count <= images_at_once(image):
             return self._infer(self.encode(items), seed)
-        step = images_at_once(image)
-        parts = [self._infer(self.encode(items[start : start + step]), seed)
-                 for start in range(0, count, step)]  # fmt: skip
+        step, ends = images_at_once(image), time.perf_counter() + self.engine.timeout_s
+        parts = [self._infer(self.encode(items[:step]), seed)]
+        for start in range(step, count, step):
+            if time.perf_counter() > ends:
+                raise _too_many(start, count, self.engine.timeout_s)
+            self.engine.give_way()
+            parts.append(self._infer(self.encode(items[start : start + step]), seed))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _infer(self, inputs: Arrays, seed: int, row: int | None = None) -> Arrays:
@@ -138,6 +148,14 @@ class Pipeline:
             raise
         except Exception as err:  # whatever a framework or the maker's code raises
             raise ModelError(f"The model fails on a probe batch: {err}") from err
+
+
+def _too_many(done: int, count: int, seconds: float) -> RequestTooLarge:
+    message = (
+        f"{done} of {count} images were answered within {seconds:g} s ([limits] timeout); send "
+        "fewer at a time"
+    )
+    return RequestTooLarge(message, [FieldError("image", message)])
 
 
 def images_at_once(image: Image) -> int:

@@ -10,6 +10,8 @@ from typing import Final
 from PIL import AvifImagePlugin, UnidentifiedImageError, features
 from PIL import Image as pil
 from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from podium.cpus import available_cpus
 from podium.errors import INSTALL
@@ -21,8 +23,10 @@ MAX_READS: Final = 100_000
 MAX_STRIPS: Final = 65_536
 """Into how many strips or tiles a TIFF may be cut, for the same reason."""
 MAX_SCANS: Final = 30
-"""How often a progressive JPEG may go over its pixels; programs that write them do so 6 to 14
-times, and a scan of 100 bytes can cost as much as a whole picture."""
+"""How often a JPEG may go over its pixels; programs that write progressive ones do so 6 to 14
+times, others once a colour at most, and a scan of 14 bytes can cost as much as a whole picture."""
+MAX_TILE: Final = 64_000_000
+"""How large a tile of a TIFF may be, which can be larger than the picture it is of."""
 
 _HEIC: Final = {
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
@@ -51,8 +55,10 @@ def open_header(body: bytes) -> ImageFile:
         if body[:2] in (b"II", b"MM") and _strips(body) > MAX_STRIPS:
             raise ValueError(f"it is a TIFF of more than {MAX_STRIPS} strips")
         image = pil.open(_Pieces(body), formats=readable())
-        if "progressive" in image.info and body.count(b"\xff\xda") > MAX_SCANS:
-            raise ValueError(f"it is a progressive JPEG of more than {MAX_SCANS} scans")
+        if isinstance(image, JpegImageFile) and body.count(b"\xff\xda") > MAX_SCANS:
+            raise ValueError(f"it is a JPEG of more than {MAX_SCANS} scans")
+        if isinstance(image, TiffImageFile) and _tile(image) > MAX_TILE:
+            raise ValueError(f"it is a TIFF with tiles of more than {MAX_TILE} pixels")
     except UnidentifiedImageError as err:
         raise ValueError(_unknown(body)) from err
     except Exception as err:  # Pillow passes on whatever a damaged file causes
@@ -70,6 +76,12 @@ class _Pieces(BytesIO):
         if self._left < 0:
             raise ValueError(f"it has more than {MAX_READS} pieces")
         return super().read(size)
+
+
+def _tile(image: TiffImageFile) -> int:
+    """Return how many pixels a tile has (TileWidth and TileLength of TIFF 6.0); 0 without tiles."""
+    width, height = (image.tag_v2.get(tag, 0) for tag in (322, 323))
+    return int(width) * int(height)
 
 
 def _strips(body: bytes) -> int:

@@ -69,6 +69,24 @@ class Picture(NamedTuple):
         return {self.name: pixels, **feed}
 
 
+class _Watch:
+    """Tells the seconds, but for those in which others worked."""
+
+    def __init__(self, give_way: Callable[[], None]) -> None:
+        self._give_way = give_way
+        self._rested = 0.0
+
+    def read(self) -> float:
+        """Return the time in seconds."""
+        return time.perf_counter() - self._rested
+
+    def rest(self) -> None:
+        """Let others work."""
+        started = time.perf_counter()
+        self._give_way()
+        self._rested += time.perf_counter() - started
+
+
 class Asked(NamedTuple):
     """What was asked of a model, and what it said."""
 
@@ -124,14 +142,23 @@ class Maps:
         return seen(item.size, self.image)
 
     def add(
-        self, predictions: Sequence[Prediction], asked: Asked, infer: Infer, budget_s: float
+        self,
+        predictions: Sequence[Prediction],
+        asked: Asked,
+        infer: Infer,
+        budget_s: float,
+        give_way: Callable[[], None],
     ) -> list[Prediction]:
-        """Return predictions with their maps; the time left is divided among those to come."""
-        ends = time.perf_counter() + budget_s
+        """Return predictions with their maps; the time left is divided among those to come.
+
+        `give_way` lets other requests work between two batches, which counts for nobody's time.
+        """
+        watch = _Watch(give_way)
+        ends = watch.read() + budget_s
         made: list[Prediction] = []
         for row, prediction in enumerate(predictions):
-            share = (ends - time.perf_counter()) / (len(predictions) - row)
-            found = self._map(prediction, asked, row, infer, share)
+            share = (ends - watch.read()) / (len(predictions) - row)
+            found = self._map(prediction, asked, row, infer, share, watch)
             if isinstance(found, Caution):
                 warnings = [*prediction.warnings, found]
                 made.append(structs.replace(prediction, map=None, warnings=warnings))
@@ -140,7 +167,13 @@ class Maps:
         return made
 
     def _map(
-        self, prediction: Prediction, asked: Asked, row: int, infer: Infer, budget_s: float
+        self,
+        prediction: Prediction,
+        asked: Asked,
+        row: int,
+        infer: Infer,
+        budget_s: float,
+        watch: _Watch,
     ) -> OcclusionMap | Caution:
         if not asked.scores.graded:
             return _no_map("a map needs probabilities, and this model tells a label alone")
@@ -149,23 +182,26 @@ class Maps:
         best = int(said.argmax())
 
         def ask(pixels: Pixels) -> Floats:
+            watch.rest()
             feed = picture.feed(asked.inputs, row, pixels)
             return _said(infer(feed, row))[:, best]
 
         pixels = picture.pixels(asked.inputs)[row]
         batch = max(1, min(MAX_BATCH, MAX_VALUES // (pixels.size * self.passes)))
-        started = time.perf_counter()
-        found = explore(pixels, ask, budget_s, batch)
-        took_ms = round((time.perf_counter() - started) * 1000, 1)
+        started = watch.read()
+        found = explore(pixels, ask, budget_s, batch, watch.read)
+        took_ms = round((watch.read() - started) * 1000, 1)
         if found is None:
             return _no_map(
                 f"{max(0, budget_s) * 1000:.0f} ms are too few for a map by this model; allow it "
                 "more, up to [limits] map"
             )
         rows, columns = found.values.shape
+        falls = [[None if np.isnan(value) else value for value in line]
+                 for line in (said[best] - found.values).tolist()]  # fmt: skip
         return OcclusionMap(
             label=prediction.label if isinstance(prediction, ClassPrediction) else None,
-            rows=rows, columns=columns, values=(said[best] - found.values).tolist(),
+            rows=rows, columns=columns, values=falls,
             box=self.box(asked.items[row]), patches=found.patches, milliseconds=took_ms,
             cut=found.cut,
         )  # fmt: skip

@@ -59,14 +59,6 @@ class Grid(NamedTuple):
             self._span((column + 0.5) / self.columns, self.width),
         )
 
-    def table(self, values: Floats) -> Floats:
-        """Return values in rows and columns; a missing one (NaN) is that of the nearest place."""
-        spots = np.stack(np.divmod(np.arange(self.places), self.columns), axis=1)
-        known = np.flatnonzero(~np.isnan(values))
-        apart = ((spots[:, None] - spots[known]) ** 2).sum(axis=-1)
-        nearest: Floats = values[known[apart.argmin(axis=1)]]
-        return nearest.reshape(self.rows, self.columns)
-
     def _span(self, centre: float, length: int) -> slice:
         first, last = (centre * length + half * self.side for half in (-0.5, 0.5))
         start = max(0, min(length - 1, round(first)))
@@ -76,7 +68,8 @@ class Grid(NamedTuple):
 class Explored(NamedTuple):
     """What came of each place, shape (rows, columns), and how many of them were asked for.
 
-    `cut` is True when the budget allowed less than the finest grid.
+    Values of places that were not asked for are NaN. `cut` is True when the budget allowed less
+    than the finest grid.
     """
 
     values: Floats
@@ -94,8 +87,8 @@ def explore(
     """Return the answers for a picture, shape (height, width, channels), patch by patch covered.
 
     One covered picture is timed, and the finest grid taken that then fits the budget. Should the
-    machine become slower meanwhile, the places left take their neighbours' values. None when not
-    even the coarsest grid fits. `clock` tells seconds.
+    machine become slower meanwhile, some places are left out. None when not even the coarsest grid
+    fits. `clock` tells seconds.
     """
     if budget_s <= 0:
         return None
@@ -119,7 +112,8 @@ def explore(
         if clock() - began >= budget_s:
             break
     patches = int(np.count_nonzero(~np.isnan(values)))
-    return Explored(grid.table(values), patches, patches < grids[0].places)
+    table = values.reshape(grid.rows, grid.columns)
+    return Explored(table, patches, patches < grids[0].places)
 
 
 def _timed(ask: Ask, pixels: Pixels, clock: Callable[[], float]) -> float:

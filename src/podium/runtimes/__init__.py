@@ -92,9 +92,17 @@ def runtime_of(file: Path, name: str | None = None) -> str:
             return runtime
     if file.is_dir():
         known = ", ".join(known.marker for known in RUNTIMES.values() if known.marker)
-        raise ModelError(f"{file.name}: a model's folder holds one of: {known}")
+        raise ModelError(f"{file.name}: a model's folder holds one of: {known}.{named_in(file)}")
     known = ", ".join(suffix for known in RUNTIMES.values() for suffix in known.suffixes)
     raise ModelError(f"{file.name}: no runtime is known for {file.suffix!r} files. Known: {known}")
+
+
+def named_in(folder: Path) -> str:
+    """Return a sentence that names the model files in a folder that is no model; "" for none."""
+    endings = [suffix for name in ("onnx", "torch", "keras", "tflite", "sklearn")
+               for suffix in RUNTIMES[name].suffixes]  # fmt: skip
+    found = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in endings)
+    return f" It holds {', '.join(found[:3])}: name that file, not its folder." if found else ""
 
 
 def load(source: Source) -> Model:

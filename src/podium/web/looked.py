@@ -43,12 +43,12 @@ def looked_view(app: App, answer: Answer, items: Items) -> LookedView | None:
     if not isinstance(found, OcclusionMap):
         return None
     values, weak = _weights(prediction, found)
-    most = float(values.max())
+    most = float(np.nanmax(values))
     ground = _ground(app, answer.model, items, found.box)
-    drawn = draw(ground, values / max(most, weak), found.box or _WHOLE)
+    drawn = draw(ground, np.nan_to_num(values) / max(most, weak), found.box or _WHOLE)
     return LookedView(
         data_url(drawn, "JPEG", quality=88), *drawn.size, _place(values),
-        _words(prediction, most, most < weak), _notes(found),
+        _words(prediction, found, most, most < weak), _notes(found),
     )  # fmt: skip
 
 
@@ -102,13 +102,13 @@ def _fitted(image: Image) -> Image:
 
 def _weights(prediction: Prediction, found: OcclusionMap) -> tuple[Values, float]:
     """Return how much each place counts, and how much would be little."""
-    values = np.array(found.values)
+    values = np.array(found.values, np.float64)  # null becomes NaN
     if isinstance(prediction, ClassPrediction):
         return values.clip(0), WEAK
     return np.abs(values), WEAK * abs(prediction.value) or WEAK
 
 
-def _words(prediction: Prediction, most: float, weak: bool) -> str:
+def _words(prediction: Prediction, found: OcclusionMap, most: float, weak: bool) -> str:
     if isinstance(prediction, ClassPrediction):
         does, what = "lowers", f"the probability of {prediction.label}"
         much = f"{most * 100:.{1 if weak else 0}f} percentage points"
@@ -116,14 +116,19 @@ def _words(prediction: Prediction, most: float, weak: bool) -> str:
         does, what = "changes", "the value"
         much = f"{most:.3g}{f' {prediction.unit}' if prediction.unit else ''}"
     if weak:
-        return f"No single place decides it: covering any one {does} {what} by at most {much}."
+        whole = found.patches >= found.rows * found.columns
+        none = "No single place decides it" if whole else "No place that was tried decides it"
+        return f"{none}: covering any one {does} {what} by at most {much}."
     return f"Covering the highlighted places {does} {what} most: by up to {much}."
 
 
 def _notes(found: OcclusionMap) -> str:
+    wanted = found.rows * found.columns
     places = f"{found.patches} places were covered, one at a time"
     notes = [f"{places}, in {found.milliseconds / 1000:.1f} s."]
-    if found.cut:
+    if found.patches < wanted:
+        notes.append(f"There was no time for {wanted - found.patches} more, which stay dark.")
+    elif found.cut:
         notes.append("The time allowed no finer map.")
     left, top, right, bottom = found.box or _WHOLE
     if left > 0.01 or top > 0.01 or right < 0.99 or bottom < 0.99:
@@ -135,7 +140,7 @@ def _notes(found: OcclusionMap) -> str:
 
 def _place(values: Values) -> str:
     """Return an image's alternative text: where the map is strongest."""
-    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
     down = ("top", "middle", "bottom")[int(3 * row / values.shape[0])]
     across = ("left", "centre", "right")[int(3 * column / values.shape[1])]
     return f"The picture with a map over it, which is strongest at the {down} {across}."

@@ -99,10 +99,12 @@ def _kind(folder: Path, config: Mapping[str, Any]) -> Kind:
     found = str(named[0]) if isinstance(named, list) and named else "no architecture"
     kinds = [kind for head, kind in _HEADS.items() if head in found]
     if not kinds or found.startswith("TimmWrapper"):
+        from podium.runtimes import named_in
+
         raise ModelError(
             f"{folder.name}: {CONFIG} names {found}. Served are models for image classification "
             "(...ForImageClassification) and text classification (...ForSequenceClassification); "
-            "export another one to ONNX."
+            f"export another one to ONNX.{named_in(folder)}"
         )
     if config.get("problem_type") == "multi_label_classification":
         raise ModelError(
