@@ -37,6 +37,7 @@ LEVEL = "expected a number between 0 and 1, such as 0.9; found {!r}"
         ("seed", "1.5", WHOLE0),
         ("seed", "", WHOLE0),
         ("seed", "²", WHOLE0),
+        ("seed", "١", WHOLE0),  # noqa: RUF001  a digit of another script
         ("seed", "1" * 19, WHOLE0),
         ("top", "0", WHOLE1),
         ("top", "x", WHOLE1),

@@ -69,7 +69,7 @@ def _names_none(values: Mapping[str, object], models: Sequence[str]) -> bool:
 
 
 def _whole(text: str, least: int, expected: str) -> int:
-    if not text.strip().isdecimal() or len(text) > 18 or int(text) < least:
+    if not (text.isascii() and text.strip().isdecimal()) or len(text) > 18 or int(text) < least:
         raise ValueError(expected)
     return int(text)
 

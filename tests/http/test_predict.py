@@ -118,6 +118,15 @@ def test_options_in_the_form(penguins: Client) -> None:
     assert penguins.submit("/predict", fields).json() == expected
 
 
+def test_an_option_that_stands_twice_in_the_form(penguins: Client) -> None:
+    """No option of a form is dropped in silence."""
+    answer = penguins.submit("/predict", [*FIELDS, ("model", "forest"), ("model", "bnn")])
+    assert (answer.status, answer.errors) == (
+        422,
+        [("model", "is given 2 times; expected once")],
+    )
+
+
 @pytest.mark.parametrize("sex", [{"sex": None}, {}])
 def test_optional_feature_left_out(penguins: Client, sex: dict[str, None]) -> None:
     """An optional feature may be null or left out, which is the same."""

@@ -65,6 +65,12 @@ def test_broken_forms_are_malformed(body: bytes, content_type: str) -> None:
         read_form(environ(body, content_type), 1)
 
 
+def test_a_name_in_another_encoding_is_told_without_its_bytes() -> None:
+    """What cannot be decoded is not sent back."""
+    with pytest.raises(MalformedRequest, match=r"read: Segment header failed to decode$"):
+        read_form(environ(PARTS.replace(b"a \xc3\xa9", b"<b>\xe9"), TYPE), 1)
+
+
 def test_no_form() -> None:
     """Another type of body is no form."""
     with pytest.raises(UnsupportedBody, match="'text/csv' is no form"):

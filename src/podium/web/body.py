@@ -81,7 +81,15 @@ class BodyReader:
         raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
 
     def receive_form(self, form: Form, query: Mapping[str, str]) -> Received:
-        """Return what a form asks to be predicted; options may stand among its fields."""
+        """Return what a form asks to be predicted; options may stand among its fields.
+
+        Raises:
+            InvalidInput: an option stands there more than once.
+        """
+        given = {name: len(form.fields[name]) for name in RESERVED if name in form.fields}
+        errors = [_repeated(name, count) for name, count in given.items() if count > 1]
+        if errors:
+            raise InvalidInput(errors)
         wishes: dict[str, str] = {
             name: form.fields[name][0] for name in RESERVED if name in form.fields
         }

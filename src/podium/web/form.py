@@ -63,7 +63,8 @@ def read_form(environ: WSGIEnvironment, items: int) -> Form:
         else:
             form = _urlencoded(body, items + _SPARE)
     except ValueError as err:
-        raise MalformedRequest(f"The form cannot be read: {err}") from err
+        # Some of the parser's errors hold what the client sent; the first part is the reason.
+        raise MalformedRequest(f"The form cannot be read: {(err.args or [err])[0]}") from err
     if len(form.fields) == 1 and next(iter(form.fields)).lstrip().startswith("{"):
         # What curl -d '{...}' sends without a header.
         raise UnsupportedBody(
