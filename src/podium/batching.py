@@ -63,10 +63,11 @@ class Batching:
         for number, decode in enumerate(requests):
             try:
                 one = _Decoded(number, *decode())
+                long = self._long(one)
             except Exception as err:
                 yield number, err
                 continue
-            if self._long(one) and _pixels([*later, one]) <= LATER_PIXELS:
+            if long and _pixels([*later, one]) <= LATER_PIXELS:
                 later.append(one)
                 continue
             if batch and not self._fit([*batch, one]):
