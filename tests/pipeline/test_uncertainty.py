@@ -179,6 +179,20 @@ def test_many_labels_are_cut_by_default() -> None:
     assert len(classes(passes(1, 3, 100), labels=labels[:100])[0].probabilities or {}) == 100
 
 
+@pytest.mark.parametrize("top", [1, 5, 99, 100, 101, 1000])
+def test_the_likeliest_of_many_labels(top: int) -> None:
+    """However many of a thousand labels are named, they are the likeliest ones in their order."""
+    shares = np.random.default_rng(top).dirichlet(np.full(1000, 0.3), 3)
+    scores = Scores(shares[:, None], sampled=False)
+    labels = [str(number) for number in range(1000)]
+    for row, one in zip(shares, class_predictions(scores, labels, Options(top=top), [[]] * 3),
+                        strict=True):  # fmt: skip
+        ranked = sorted(range(1000), key=lambda number: -row[number])[:top]
+        assert one.probabilities == {str(number): row[number] for number in ranked}
+        assert list(one.probabilities) == [str(number) for number in ranked]
+        assert (one.label, one.probability) == (str(ranked[0]), row[ranked[0]])
+
+
 def test_samples_are_added_on_request() -> None:
     """include=samples adds each pass's probability under its label, in the passes' order."""
     scores = passes(rows=2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from msgspec import UNSET
@@ -28,6 +29,9 @@ from podium.prediction import (
 
 Floats = NDArray[np.float64]
 
+_FEW: Final = 0.1
+"""Up to this part of the classes is picked out of a row; of more, the row is sorted."""
+
 
 def class_predictions(
     scores: Scores, labels: Sequence[str], options: Options, cautions: Sequence[list[Caution]]
@@ -37,12 +41,13 @@ def class_predictions(
     if not scores.graded:
         return [_ungraded(labels[int(row.argmax())], caution)
                 for row, caution in zip(mean, cautions, strict=True)]  # fmt: skip
-    order = np.argsort(-mean, axis=1, kind="stable")[:, : options.shown(len(labels))]
+    order = _likeliest(mean, options.shown(len(labels)))
+    shown = np.take_along_axis(mean, order, axis=1)
     certainty = _class_uncertainties(scores, mean, order, labels, options)
     return [
         _class_prediction(probabilities, ranks, labels, uncertainty, caution)
         for probabilities, ranks, uncertainty, caution in zip(
-            mean.tolist(), order.tolist(), certainty, cautions, strict=True
+            shown.tolist(), order.tolist(), certainty, cautions, strict=True
         )
     ]
 
@@ -100,6 +105,16 @@ def _class_uncertainties(
     ]
 
 
+def _likeliest(mean: Floats, count: int) -> NDArray[np.intp]:
+    """Return the `count` likeliest classes of each row, from the likeliest down."""
+    chosen: NDArray[np.intp] = np.broadcast_to(np.arange(mean.shape[1]), mean.shape)
+    if count < _FEW * mean.shape[1]:  # a thousand classes need not be sorted to show five
+        chosen = np.sort(np.argpartition(mean, -count, axis=1)[:, -count:], axis=1)
+    shares = np.take_along_axis(mean, chosen, axis=1)
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :count]
+    return np.take_along_axis(chosen, order, axis=1)
+
+
 def _class_prediction(
     probabilities: Sequence[float],
     ranks: Sequence[int],
@@ -107,9 +122,8 @@ def _class_prediction(
     uncertainty: ClassUncertainty,
     cautions: list[Caution],
 ) -> ClassPrediction:
-    named = {labels[rank]: probabilities[rank] for rank in ranks}
-    best = ranks[0]
-    return ClassPrediction(labels[best], probabilities[best], named, uncertainty, cautions)
+    named = {labels[rank]: share for rank, share in zip(ranks, probabilities, strict=True)}
+    return ClassPrediction(labels[ranks[0]], probabilities[0], named, uncertainty, cautions)
 
 
 def _ungraded(label: str, cautions: list[Caution]) -> ClassPrediction:
