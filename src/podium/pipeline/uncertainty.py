@@ -42,12 +42,11 @@ def class_predictions(
         return [_ungraded(labels[int(row.argmax())], caution)
                 for row, caution in zip(mean, cautions, strict=True)]  # fmt: skip
     order = _likeliest(mean, options.shown(len(labels)))
-    shown = np.take_along_axis(mean, order, axis=1)
     certainty = _class_uncertainties(scores, mean, order, labels, options)
     return [
         _class_prediction(probabilities, ranks, labels, uncertainty, caution)
         for probabilities, ranks, uncertainty, caution in zip(
-            shown.tolist(), order.tolist(), certainty, cautions, strict=True
+            mean.tolist(), order.tolist(), certainty, cautions, strict=True
         )
     ]
 
@@ -107,11 +106,10 @@ def _class_uncertainties(
 
 def _likeliest(mean: Floats, count: int) -> NDArray[np.intp]:
     """Return the `count` likeliest classes of each row, from the likeliest down."""
-    chosen: NDArray[np.intp] = np.broadcast_to(np.arange(mean.shape[1]), mean.shape)
-    if count < _FEW * mean.shape[1]:  # a thousand classes need not be sorted to show five
-        chosen = np.sort(np.argpartition(mean, -count, axis=1)[:, -count:], axis=1)
-    shares = np.take_along_axis(mean, chosen, axis=1)
-    order = np.argsort(-shares, axis=1, kind="stable")[:, :count]
+    if count >= _FEW * mean.shape[1]:
+        return np.argsort(-mean, axis=1, kind="stable")[:, :count]
+    chosen = np.sort(np.argpartition(mean, -count, axis=1)[:, -count:], axis=1)
+    order = np.argsort(-np.take_along_axis(mean, chosen, axis=1), axis=1, kind="stable")
     return np.take_along_axis(chosen, order, axis=1)
 
 
@@ -122,8 +120,9 @@ def _class_prediction(
     uncertainty: ClassUncertainty,
     cautions: list[Caution],
 ) -> ClassPrediction:
-    named = {labels[rank]: share for rank, share in zip(ranks, probabilities, strict=True)}
-    return ClassPrediction(labels[ranks[0]], probabilities[0], named, uncertainty, cautions)
+    named = {labels[rank]: probabilities[rank] for rank in ranks}
+    best = ranks[0]
+    return ClassPrediction(labels[best], probabilities[best], named, uncertainty, cautions)
 
 
 def _ungraded(label: str, cautions: list[Caution]) -> ClassPrediction:
