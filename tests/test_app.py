@@ -267,6 +267,16 @@ def test_what_a_model_does_not_say_is_as_in_image(
     assert getattr(App(tmp_path).image_of("topleft"), key) == value
 
 
+def test_a_mistake_in_image_is_told_once(tmp_path: Path) -> None:
+    """A model that inherits a wrong value is not blamed for it; its own mistakes are told."""
+    file = colours(tmp_path, image='decode = "quick"') / "podium.toml"
+    file.write_text(file.read_text().replace("[image]\n", '[image]\nmean = ["x"]\n', 1))
+    with pytest.raises(SpecError) as caught:
+        App(tmp_path)
+    keys = sorted(one.key for one in caught.value.mistakes)
+    assert keys == ["image.mean[0]", "models[1].image.decode"]
+
+
 def test_the_size_of_a_model_counts_when_it_is_loaded(tmp_path: Path) -> None:
     """A model that does not fit its own [models.image] is refused, others are served."""
     app = App(colours(tmp_path, image="size = [8, 8]"))

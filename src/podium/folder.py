@@ -18,6 +18,8 @@ from podium.usercode import module_file
 FILE: Final = "podium.toml"
 _MODEL: Final = re.compile(r"models\[\d+\]\.file")
 """The key that may name a folder."""
+_INHERITED: Final = re.compile(r"models\[(\d+)\]\.image\.(\w+).*")
+"""The key of a model's own [image], and its name there."""
 
 
 class Parsed(Struct, frozen=True):
@@ -34,7 +36,9 @@ def parse(folder: Path) -> Parsed:
         SpecError: with every mistake in the file, and every file it names that is not there.
     """
     file = folder / FILE
-    spec, mistakes = read(Spec, _inherited(_load(file)))
+    document = _load(file)
+    spec, mistakes = read(Spec, _inherited(document))
+    mistakes = [one for one in mistakes if not _is_told_of_image(one, document)]
     assert spec is not None  # tomllib returns a table
     mistakes += _check_files(folder, spec)
     labels, wrong = _labels(folder, spec.task)
@@ -78,6 +82,15 @@ def _with_image(model: Any, image: dict[str, Any]) -> Any:
     told = {"crop", "resize_size"} if own.keys() & {"crop", "resize_size"} else set()
     kept = {key: value for key, value in image.items() if key not in told}
     return {**model, "image": {**kept, **own}}
+
+
+def _is_told_of_image(mistake: Mistake, document: dict[str, Any]) -> bool:
+    """Whether a mistake in a [models.image] is that of [image], from which the key comes."""
+    found = _INHERITED.fullmatch(mistake.key)
+    if found is None or not isinstance(document.get("image"), dict):
+        return False
+    own = document["models"][int(found[1])]["image"]
+    return found[2] in document["image"] and isinstance(own, dict) and found[2] not in own
 
 
 def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:

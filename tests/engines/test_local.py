@@ -230,12 +230,12 @@ def test_two_that_take_long_take_turns() -> None:
 
 def test_who_is_taken_along_waits_for_the_answer() -> None:
     """A request whose answer is being made when its time runs out still gets it."""
-    desk, engine = Desk(), LocalEngine(1, queue=5, timeout_s=0.3)
+    desk, engine = Desk(), LocalEngine(1, queue=5, timeout_s=1.0)
     gate = Event()
 
     def slow(numbers: Sequence[int]) -> Iterator[tuple[int, int | Exception]]:
         gate.set()
-        time.sleep(0.6)
+        time.sleep(1.3)
         yield from enumerate(numbers)
 
     with ThreadPoolExecutor(2) as pool, working(engine, desk, [1]):
