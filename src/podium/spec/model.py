@@ -1,0 +1,71 @@
+"""[[models]] and the maker's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from podium.errors import Mistake
+from podium.spec.inputs import Image
+from podium.spec.words import CODE, Text, doc
+from podium.strict import Table
+
+
+class Code(Table, frozen=True, kw_only=True):
+    """[pipeline]: the maker's own functions, in modules beside podium.toml."""
+
+    preprocess: Annotated[str | None, doc('"module:function" from items to arrays.')] = None
+    postprocess: Annotated[str | None, doc('"module:function" from outputs to scores.')] = None
+
+    def check(self) -> Iterator[Mistake]:
+        """A function is named as module:function."""
+        for key in ("preprocess", "postprocess"):
+            name = getattr(self, key)
+            if name is not None and not CODE.fullmatch(name):
+                yield Mistake(key, f'expected "module:function", found {name!r}')
+
+
+class ModelSpec(Table, frozen=True, kw_only=True):
+    """[[models]]: one model to choose from; the first is the default."""
+
+    name: Annotated[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")],
+                    doc("Its name in requests: letters, digits, dots, dashes.")]  # fmt: skip
+    title: Annotated[str | None, doc("What the page calls it.")] = None
+    file: Annotated[Text | None, doc("The model, a file or a folder inside of this one.")] = None
+    files: Annotated[tuple[Text, ...], doc("Several files: an ensemble, one vote each.")] = ()
+    python: Annotated[str | None, doc('The maker\'s own model, "module:function_or_class".')] = None
+    runtime: Annotated[str | None, doc("Guessed from the file when left out.")] = None
+    factory: Annotated[str | None, doc('"module:function" that builds what weights go in.')] = None
+    samples: Annotated[
+        Annotated[int, Meta(ge=2, le=10_000)] | None, doc("Stochastic passes for one answer.")
+    ] = None
+    noise: Annotated[str | None, doc("The graph's input that takes its noise.")] = None
+    card: Annotated[str | None, doc("A Markdown file that describes the model.")] = None
+    image: Annotated[
+        Image | None, doc("Keys of [image] that are others for this model, such as size.")
+    ] = None
+    trust: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None,
+        doc("The sha256 of a model that is a program, for which the maker vouches."),
+    ] = None
+
+    def check(self) -> Iterator[Mistake]:
+        """A model comes from exactly one place; noise and passes belong together."""
+        given = [key for key in ("file", "files", "python") if getattr(self, key)]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            yield Mistake("file", f"expected one of file, files and python; found {found}")
+        if self.noise is not None and self.samples is None:
+            yield Mistake("samples", "noise needs the number of passes, such as samples = 100")
+        if self.files:
+            yield Mistake("files", "is reserved for a later version; use file alone")
+        for key in ("python", "factory"):
+            name = getattr(self, key)
+            if name is not None and not CODE.fullmatch(name):
+                yield Mistake(key, f'expected "module:name", found {name!r}')
+        if self.factory is not None and self.file is None:
+            yield Mistake("factory", "belongs to a file of weights; remove it")
+        if self.samples is not None and self.noise is None:
+            yield Mistake("noise", "samples needs the name of the input that takes the noise")
