@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,7 +43,15 @@ class Served:
     @property
     def platform(self) -> str:
         """The model's format."""
-        return self.pipeline.model.platform
+        kinds = Counter(member.model.platform for member in self.pipeline.members)
+        if len(self.pipeline.members) == 1:
+            return next(iter(kinds))
+        return " + ".join(f"{count} x {kind}" for kind, count in kinds.items())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the maker should read about the model, or the members of the ensemble."""
+        return tuple(note for member in self.pipeline.members for note in member.model.notes)
 
 
 class App:
@@ -145,10 +154,10 @@ class App:
         Raises:
             ModelError: it cannot be loaded, or does not fit.
         """
-        model = load(self.source(spec))
+        models = [load(source) for source in self.sources(spec)]
         signature = self._signature_of(spec, self.signature)
         pipeline = Pipeline(
-            signature, spec, model, self._engine, self._functions, self.spec.limits.map
+            signature, spec, models, self._engine, self._functions, self.spec.limits.map
         )
         return Served(spec, self._version(spec), pipeline)
 
@@ -157,8 +166,12 @@ class App:
         return self._image(self._specs.get(name or "", self.spec.models[0]))
 
     def source(self, spec: ModelSpec) -> Source:
-        """Return what the runtime of a model gets."""
-        return self._source(spec, self._signature_of(spec, self.signature))
+        """Return what the runtime of a model gets, or of an ensemble's first member."""
+        return self.sources(spec)[0]
+
+    def sources(self, spec: ModelSpec) -> list[Source]:
+        """Return what the runtime of a model gets, or of each member of an ensemble."""
+        return self._sources(spec, self._signature_of(spec, self.signature))
 
     def version(self, name: str) -> str:
         """Return what names the content of the model's file, loaded or not."""
@@ -172,7 +185,7 @@ class App:
 
     def _merges(self, options: Options) -> bool:
         """Whether answers are the same in a larger batch: noise is drawn by the row's number."""
-        return self.served(options.model).pipeline.passes is None and "map" not in options.include
+        return not self.served(options.model).pipeline.draws and "map" not in options.include
 
     def _check_requirements(self) -> None:
         missing = missing_requirements(self.spec.requirements)
@@ -183,8 +196,8 @@ class App:
             raise SpecError(self.folder / FILE, mistakes)
 
     def _version(self, spec: ModelSpec) -> str:
-        source = self.source(spec)
-        return _digest(model_files(source.file, source.runtime))
+        sources = self.sources(spec)
+        return _digest([file for one in sources for file in model_files(one.file, one.runtime)])
 
     def _image(self, spec: ModelSpec) -> Image | None:
         """Return a model's [image]; the maker's own preprocess gets whole pictures."""
@@ -196,9 +209,9 @@ class App:
     def _signature_of(self, spec: ModelSpec, signature: Signature) -> Signature:
         return replace(signature, image=self._image(spec))
 
-    def _source(self, spec: ModelSpec, signature: Signature) -> Source:
+    def _sources(self, spec: ModelSpec, signature: Signature) -> list[Source]:
         expects = None if self.spec.pipeline.preprocess else expected_input(signature)
-        return source_of(self.folder, spec, threads=self._threads, expects=expects)
+        return sources_of(self.folder, spec, threads=self._threads, expects=expects)
 
     def _with_labels(self, signature: Signature) -> Signature:
         """Return the signature with the default model's own labels where none are written."""
@@ -206,7 +219,7 @@ class App:
             return signature
         first = self.spec.models[0]
         own = self._signature_of(first, signature)
-        labels = learn_labels(own, load(self._source(first, own)))
+        labels = learn_labels(own, load(self._sources(first, own)[0]))
         wrong = list(check_labels(labels)) if labels else [
             Mistake("labels", "is missing, and the default model names no classes")
         ]  # fmt: skip
@@ -216,16 +229,21 @@ class App:
         return replace(signature, labels=labels)
 
 
-def source_of(folder: Path, spec: ModelSpec, **options: Any) -> Source:
-    """Return what the runtime of a model of the application in `folder` gets."""
-    return Source(
-        file=module_file(folder, spec.python) if spec.python else folder / (spec.file or ""),
-        root=folder,
-        runtime="python" if spec.python else spec.runtime,
-        code=spec.python or spec.factory,
-        trust=spec.trust,
-        **options,
-    )
+def sources_of(folder: Path, spec: ModelSpec, **options: Any) -> list[Source]:
+    """Return what the runtime of a model of the application in `folder` gets, or of each member."""
+    files = [folder / name for name in spec.files or (spec.file or "",)]
+    return [
+        Source(
+            file=file,
+            root=folder,
+            runtime="python" if spec.python else spec.runtime,
+            code=spec.python or spec.factory,
+            trust=spec.trust,
+            random=spec.samples is not None and spec.noise is None,
+            **options,
+        )
+        for file in ([module_file(folder, spec.python)] if spec.python else files)
+    ]
 
 
 def _digest(files: Sequence[Path]) -> str:

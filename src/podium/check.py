@@ -85,9 +85,7 @@ def _check_model(app: App, name: str) -> ModelReport:
         latency = statistics.median(_latencies(app, name)) * 1000
     except PodiumError as err:
         return ModelReport(name, error=str(err))
-    return ModelReport(
-        name, served.platform, served.version, load_s, latency, notes=served.pipeline.model.notes
-    )
+    return ModelReport(name, served.platform, served.version, load_s, latency, notes=served.notes)
 
 
 def _latencies(app: App, name: str) -> Iterator[float]:

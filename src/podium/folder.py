@@ -16,7 +16,7 @@ from podium.strict import read
 from podium.usercode import module_file
 
 FILE: Final = "podium.toml"
-_MODEL: Final = re.compile(r"models\[\d+\]\.file")
+_MODEL: Final = re.compile(r"models\[\d+\]\.files?(\[\d+\])?")
 """The key that may name a folder."""
 _INHERITED: Final = re.compile(r"models\[(\d+)\]\.image\.(\w+).*")
 """The key of a model's own [image], and its name there."""
@@ -109,11 +109,16 @@ def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
 
 
 def _named_files(spec: Spec) -> Iterator[tuple[str, str]]:
-    single = {"about": spec.about, "theme.logo": spec.theme and spec.theme.logo}
-    if spec.task is not None and isinstance(spec.task.labels, str):
-        single["task.labels"] = spec.task.labels
+    single: dict[str, str | None] = {"about": spec.about}
+    if spec.theme is not None:
+        single["theme.logo"] = spec.theme.logo
+    if spec.task is not None:
+        single["task.training"] = spec.task.training
+        if isinstance(spec.task.labels, str):
+            single["task.labels"] = spec.task.labels
     for index, model in enumerate(spec.models or ()):
         single |= {f"models[{index}].file": model.file, f"models[{index}].card": model.card}
+        single |= {f"models[{index}].files[{i}]": name for i, name in enumerate(model.files)}
     for index, reference in enumerate(spec.references):
         single[f"references[{index}].file"] = reference.file
     for index, example in enumerate(spec.examples):

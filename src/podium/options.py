@@ -23,7 +23,7 @@ class Options(Struct, frozen=True):
     """One request's wishes; the defaults are those of a request that names none."""
 
     model: str | None = None
-    seed: int = 0
+    seed: int | None = None
     confidence_level: float = DEFAULT_LEVEL
     top: int | None = None
     include: frozenset[str] = frozenset()

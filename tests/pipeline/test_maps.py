@@ -84,7 +84,7 @@ def pipeline(
         spec = structs.replace(spec, noise="eps", samples=10)
     signature = signature or Signature("classification", "class", None, LABELS, (), image)
     functions = {} if own is None else {"preprocess": own}
-    made = Pipeline(signature, spec, model, LocalEngine(), functions, map_s)
+    made = Pipeline(signature, spec, [model], LocalEngine(), functions, map_s)
     model.rows.clear()
     return made, model
 
@@ -324,7 +324,7 @@ def test_maps_belong_to_images() -> None:
     model = Mean(part=(0, 8, 0, 8), answer=probabilities,
                  inputs=(TensorSpec("X", FLOAT, (None, 1)),))  # fmt: skip
     signature = Signature("classification", "c", None, LABELS, (Feature(name="a", range=(0, 1)),))
-    made = Pipeline(signature, ModelSpec(name="m", file="m"), model, LocalEngine(), {}, 2.0)
+    made = Pipeline(signature, ModelSpec(name="m", file="m"), [model], LocalEngine(), {}, 2.0)
     with pytest.raises(InvalidInput) as caught:
         made.predict(list[Row]([(0.5,)]), MAP)
     expected = (FieldError("include", "map belongs to images; none are sent here"),)

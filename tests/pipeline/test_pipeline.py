@@ -48,8 +48,8 @@ def test_a_request_of_too_many_images_is_ended(monkeypatch: pytest.MonkeyPatch) 
     assert model.rows == [2]
 
 
-def test_noise_is_not_cut_into_parts() -> None:
-    """A model with noise gets all images at once: its noise is drawn by an image's number."""
+def test_passes_are_cut_into_calls_of_bounded_size() -> None:
+    """A model with noise gets as many copies of large images at once as the memory bears."""
     made, model = pipeline(LARGE, noise=True)
     assert len(made.predict([Image.new("RGB", (8, 8))] * 3, Options())) == 3
-    assert model.rows == [30]
+    assert model.rows == [20, 10]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from podium.errors import ModelError
 from podium.pipeline import stochastic
-from podium.pipeline.stochastic import Passes
+from podium.pipeline.stochastic import NoiseInput, Passes
 from podium.runtimes import Arrays, Model, TensorSpec
 
 FLOAT = np.dtype(np.float32)
@@ -34,11 +34,17 @@ class Echo(Model):
         return {"X": inputs["X"], "noise": inputs["eps"]}
 
 
+def passes_of(model: Echo, samples: int) -> Passes:
+    """Return the passes of a model with a noise input."""
+    way = NoiseInput(model, "eps", samples, lambda feed, _seed: model.predict(feed))
+    return Passes(way, samples)
+
+
 def run(rows: int, seed: int = 0, samples: int = 4) -> dict[str, NDArray[Any]]:
     """Return what a model gets for some rows."""
     model = Echo()
     x = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2)
-    return Passes(model, "eps", samples).run(model.predict, {"X": x}, seed)
+    return passes_of(model, samples).run({"X": x}, seed)
 
 
 def test_each_item_gets_passes_with_noise_of_their_own() -> None:
@@ -77,7 +83,7 @@ def test_all_items_get_the_noise_of_one_row(limit: int, monkeypatch: pytest.Monk
     monkeypatch.setattr(stochastic, "MAX_ROWS", limit)
     x = np.zeros((3, 2), np.float32)
     model = Echo()
-    found = Passes(model, "eps", 4).run(model.predict, {"X": x}, 1, row=4)
+    found = passes_of(model, 4).run({"X": x}, 1, row=4)
     np.testing.assert_array_equal(found["noise"], np.stack([whole[4]] * 3))
 
 
@@ -88,7 +94,7 @@ def test_noise_does_not_depend_on_chunks(limit: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stochastic, "MAX_ROWS", limit)
     model = Echo()
     x = np.arange(18, dtype=np.float32).reshape(9, 2)
-    found = Passes(model, "eps", 4).run(model.predict, {"X": x}, 0)
+    found = passes_of(model, 4).run({"X": x}, 0)
     for name, expected in whole.items():
         np.testing.assert_array_equal(found[name], expected)
     assert max(model.calls) <= max(limit, 4)
@@ -99,7 +105,7 @@ def test_one_call_takes_as_many_rows_as_fit() -> None:
     """32,768 rows of items and passes go into one call, and the next item into another."""
     model = Echo()
     x = np.zeros((330, 2), np.float32)
-    Passes(model, "eps", 100).run(model.predict, {"X": x}, 0)
+    passes_of(model, 100).run({"X": x}, 0)
     assert model.calls == [32_700, 300]
 
 
@@ -107,7 +113,7 @@ def test_noise_has_the_shape_and_type_of_its_input() -> None:
     """Noise of two axes and of another float type is drawn as the model takes it."""
     eps = TensorSpec("eps", np.dtype(np.float64), (None, 2, 5))
     model = Echo(inputs=(TensorSpec("X", FLOAT, (None, 2)), eps))
-    found = Passes(model, "eps", 4).run(model.predict, {"X": np.zeros((3, 2), np.float32)}, 0)
+    found = passes_of(model, 4).run({"X": np.zeros((3, 2), np.float32)}, 0)
     assert (found["noise"].shape, found["noise"].dtype.name) == ((3, 4, 2, 5), "float64")
 
 
@@ -123,7 +129,7 @@ def test_noise_input_must_be_floats_of_fixed_width(spec: TensorSpec) -> None:
     """An input that can take no noise is refused, with the inputs there are."""
     model = Echo(inputs=(spec,))
     with pytest.raises(ModelError) as caught:
-        Passes(model, "eps", 4)
+        passes_of(model, 4)
     assert str(caught.value) == (
         f"noise = 'eps' is no float input of fixed width. Inputs: {spec.name} {list(spec.shape)}"
     )

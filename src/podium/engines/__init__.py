@@ -31,5 +31,10 @@ class Engine(Protocol):
     def give_way(self) -> None:
         """Let requests that wait work first, between the parts of a long one."""
 
-    def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Return the model's outputs; raise ModelError when the framework fails."""
+    def infer(
+        self, model: Model, inputs: Arrays, seed: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the model's outputs; with a seed, what it draws hangs on that seed.
+
+        Raises ModelError when the framework fails.
+        """

@@ -80,14 +80,19 @@ class LocalEngine:
         self._pass_on()
         place.turn.acquire()
 
-    def infer(self, model: Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Run the model.
+    def infer(
+        self, model: Model, inputs: Arrays, seed: int | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run the model; with a seed, what it draws hangs on that seed.
 
         Raises:
             ModelError: the framework fails.
         """
         try:
-            return model.predict(inputs)
+            if seed is None:
+                return model.predict(inputs)
+            with model.drawing(seed):
+                return model.predict(inputs)
         except PodiumError:
             raise
         except Exception as err:  # each framework has its own

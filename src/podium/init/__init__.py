@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from podium.app import source_of
+from podium.app import sources_of
 from podium.cpus import available_cpus
 from podium.errors import (
     FieldError,
@@ -135,7 +135,7 @@ class Look:
         return self._model
 
     def _load(self, expects: TensorSpec | None) -> Model:
-        source = source_of(self.folder, self.spec, threads=available_cpus(), expects=expects)
+        source = sources_of(self.folder, self.spec, threads=available_cpus(), expects=expects)[0]
         try:
             return load(source)
         except UntrustedModel as err:

@@ -104,7 +104,7 @@ def _fitting(guess: Guess, model: Model) -> tuple[Guess, Pipeline]:
 
 
 def _pipeline(guess: Guess, model: Model) -> Pipeline:
-    pipeline = Pipeline(guess.signature, ModelSpec(name="m"), model, LocalEngine(), {})
+    pipeline = Pipeline(guess.signature, ModelSpec(name="m"), [model], LocalEngine(), {})
     pipeline.predict(probe_items(guess.signature)[-1:], Options())  # the one with all gaps
     return pipeline
 

@@ -112,12 +112,14 @@ def optimize_application(folder: Path, wishes: Wishes, tell: Callable[[str], Non
 
 def _check_exportable(old: Served) -> None:
     name, spec = old.spec.name, old.spec
+    if spec.files:
+        raise ModelError(f"{name} is an ensemble; optimize its members one by one, each as a model")
     if spec.file is None:
         raise ModelError(f"{name} is Python code of your own, which cannot be exported to ONNX")
     if old.platform == "onnx":
         raise ModelError(f"{name} is ONNX already: {spec.file}")
-    if spec.noise is not None:
-        raise ModelError(f"{name} draws noise for its passes; such a model cannot be exported")
+    if spec.samples is not None:
+        raise ModelError(f"{name} draws at random for its passes; such a model cannot be exported")
     if any(output.name == "votes" for output in old.pipeline.model.outputs):
         raise ModelError(
             f"{name} is a forest: each of its trees has a vote, and from their disagreement comes "

@@ -118,10 +118,10 @@ def _differences(
 
 
 def _ask(served: Served, items: list[Any]) -> Iterator[_Said]:
-    pipeline = served.pipeline
+    (member,) = served.pipeline.members
     try:
-        outputs = pipeline.engine.infer(pipeline.model, pipeline.encode(items))
-        scores = pipeline.postprocess(outputs)
+        outputs = member.engine.infer(member.model, member.encode(items))
+        scores = member.postprocess(outputs)
     except Exception as err:  # also what a postprocess of the maker raises
         if len(items) == 1:
             yield _Said(f"gives no answer ({err})", np.empty(0), ())

@@ -29,12 +29,15 @@ class Scores(NamedTuple):
 
     `values` has shape (batch, passes, classes) with rows that sum to 1, or (batch, passes) for
     a regression. With one answer instead of passes, `sampled` is False. `graded` is False when
-    the model tells a label and no probability.
+    the model tells a label and no probability. `variances`, of shape (batch, passes), are what a
+    regression tells of the noise in the data; `reproducible` is False when chance decides.
     """
 
     values: NDArray[np.float64]
     sampled: bool
     graded: bool = True
+    variances: NDArray[np.float64] | None = None
+    reproducible: bool = True
 
 
 @dataclass(frozen=True)

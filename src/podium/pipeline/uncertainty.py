@@ -83,7 +83,12 @@ def _class_uncertainties(
     total = np.maximum(entropy(mean), 0.0)
     top = math.log(len(labels))
     if not scores.sampled:
-        return [ClassUncertainty(entropy=e, entropy_normalized=e / top) for e in total.tolist()]
+        return [
+            ClassUncertainty(
+                entropy=e, entropy_normalized=e / top, reproducible=scores.reproducible
+            )
+            for e in total.tolist()
+        ]
     # Rounding may leave the mean of the parts a hair above the whole.
     aleatoric = np.minimum(entropy(scores.values).mean(axis=1), total)
     low, high = _interval(scores.values, options.confidence_level)
@@ -99,6 +104,7 @@ def _class_uncertainties(
             sample_probabilities=_named_samples(scores.values[i], order[i], labels)
             if "samples" in options.include
             else UNSET,
+            reproducible=scores.reproducible,
         )
         for i in range(len(mean))
     ]

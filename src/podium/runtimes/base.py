@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -40,7 +40,9 @@ class Source:
 
     Nothing outside `root`, the application folder, is read. `code` is the maker's
     "module:name", found in `root`: what builds the module that weights go into, or the model
-    itself. `expects` is what the application makes of its items, for a model that does not say
+    itself. `random` asks for a model that keeps on drawing at random as it did in training, such as
+    by its dropout layers, while its statistics, such as those of batch-norm, stay as they are.
+    `expects` is what the application makes of its items, for a model that does not say
     what it takes; None where a [pipeline] preprocess makes it. `trust` is the sha256 that the
     maker vouches for.
     """
@@ -52,6 +54,7 @@ class Source:
     code: str | None = None
     trust: str | None = None
     expects: TensorSpec | None = None
+    random: bool = False
 
     @classmethod
     def alone(cls, file: Path, **options: Any) -> Source:
@@ -86,6 +89,20 @@ class Model(ABC):
     @abstractmethod
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return the outputs for a batch."""
+
+    def drawing(self, seed: int) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Within, what `predict` draws at random hangs on `seed`; here nothing does.
+
+        A model that shares the state it draws from keeps other threads out meanwhile.
+        """
+        return nullcontext()
+
+    def together(self, passes: int) -> Model | None:  # noqa: ARG002
+        """Return a model that makes `passes` passes at once, each drawing all that it draws anew.
+
+        Its outputs have shape (batch, passes, ...). None when the framework has no such way.
+        """
+        return None
 
 
 @contextmanager

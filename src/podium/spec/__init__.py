@@ -39,6 +39,10 @@ class Task(Table, frozen=True, kw_only=True):
         doc("The classes in the model's order, or a file with one label a line."),
     ] = None
     unit: Annotated[str | None, doc("The unit of a regression's value.")] = None
+    training: Annotated[
+        str | None,
+        doc("The labelled file the models were trained on, on which nobody should calibrate."),
+    ] = None
 
     def check(self) -> Iterator[Mistake]:
         """Labels belong to a classification, a unit to a regression."""

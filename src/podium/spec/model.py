@@ -10,7 +10,7 @@ from msgspec import Meta
 from podium.errors import Mistake
 from podium.spec.inputs import Image
 from podium.spec.words import CODE, Text, doc
-from podium.strict import Table
+from podium.strict import Period, Table
 
 
 class Code(Table, frozen=True, kw_only=True):
@@ -41,7 +41,18 @@ class ModelSpec(Table, frozen=True, kw_only=True):
     samples: Annotated[
         Annotated[int, Meta(ge=2, le=10_000)] | None, doc("Stochastic passes for one answer.")
     ] = None
-    noise: Annotated[str | None, doc("The graph's input that takes its noise.")] = None
+    noise: Annotated[
+        str | None,
+        doc("The graph's input that takes its noise; left out, dropout and the like draw it."),
+    ] = None
+    sampling_time: Annotated[
+        Period | None, doc("After this time one input's passes end early, however many there are.")
+    ] = None
+    sampling_width: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        doc("One input's passes end early when their mean is known as narrowly as this: the width "
+            "of its 95% interval, as a probability or in the value's unit."),
+    ] = None  # fmt: skip
     card: Annotated[str | None, doc("A Markdown file that describes the model.")] = None
     image: Annotated[
         Image | None, doc("Keys of [image] that are others for this model, such as size.")
@@ -59,13 +70,16 @@ class ModelSpec(Table, frozen=True, kw_only=True):
             yield Mistake("file", f"expected one of file, files and python; found {found}")
         if self.noise is not None and self.samples is None:
             yield Mistake("samples", "noise needs the number of passes, such as samples = 100")
-        if self.files:
-            yield Mistake("files", "is reserved for a later version; use file alone")
+        if len(self.files) == 1:
+            yield Mistake("files", "an ensemble needs at least two; use file for one")
+        if self.files and self.trust is not None:
+            yield Mistake("trust", "vouches for one file; save the members of an ensemble as data")
         for key in ("python", "factory"):
             name = getattr(self, key)
             if name is not None and not CODE.fullmatch(name):
                 yield Mistake(key, f'expected "module:name", found {name!r}')
-        if self.factory is not None and self.file is None:
+        if self.factory is not None and not (self.file or self.files):
             yield Mistake("factory", "belongs to a file of weights; remove it")
-        if self.samples is not None and self.noise is None:
-            yield Mistake("noise", "samples needs the name of the input that takes the noise")
+        for key in ("sampling_time", "sampling_width"):
+            if getattr(self, key) is not None and self.samples is None:
+                yield Mistake("samples", f"{key} needs the most passes, such as samples = 100")
