@@ -13,7 +13,7 @@ import click
 
 from benchmarks.agreement import Disagreement, check_agreement
 from benchmarks.applications import Case, form, make_cases
-from benchmarks.load import Load, LoadFailed, find_wrk, load_raw, load_server
+from benchmarks.load import Load, LoadFailed, find_wrk, load_passes, load_raw, load_server
 from benchmarks.report import Cell, Results, missed_targets, report
 from benchmarks.servers import ROOT, Server, ServerFailed, serving
 
@@ -98,7 +98,14 @@ def _contenders(case: Case, servers: list[Server], work: Path) -> dict[str, Meas
             f"{case.items} requests": partial(_load, server, single, work),
             f"one request of {case.items}": partial(_load, server, case, work),
         }
-    contenders: dict[str, Measure] = {"raw loop": lambda c, s: load_raw(case, c, s, work)}
+    contenders: dict[str, Measure]
+    if case.passes > 1:
+        contenders = {
+            name: lambda _, s, count=count: load_passes(case, count, s, work)  # type: ignore[misc]
+            for name, count in (("one pass", 1), (f"{case.passes} passes", case.passes))
+        }
+    else:
+        contenders = {"raw loop": lambda c, s: load_raw(case, c, s, work)}
     for server in servers:
         contenders[server.name] = partial(_load, server, case, work)
     return contenders

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from podium.cli import DEMOS
+from podium.folder import parse
+
 EIGHT: Final = 8
 BOUNDARY: Final = "benchmark"
 
@@ -20,7 +23,8 @@ class Case:
     """One application and the request it is sent.
 
     `item` is what stands in the request, `items` times: a JSON body, or a JPEG file. The
-    probabilities of two servers may differ by `tolerance`.
+    probabilities of two servers may differ by `tolerance`. `passes` is how often a stochastic
+    model is asked.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Case:
     servers: tuple[str, ...] = ("hand-written", "Podium")
     items: int = 1
     tolerance: float = 1e-4
+    passes: int = 1
 
 
 def make_cases(folder: Path) -> list[Case]:
@@ -40,7 +45,7 @@ def make_cases(folder: Path) -> list[Case]:
     photos = folder / "photos"
     _make_once(photos, _make_photos)
     return [_row_case(folder / "row"), _photo_case(photos), _phone_case(photos),
-            _eight_case(photos)]  # fmt: skip
+            _eight_case(photos), _passes_case()]  # fmt: skip
 
 
 def _row_case(folder: Path) -> Case:
@@ -69,6 +74,15 @@ def _eight_case(folder: Path) -> Case:
     title = f"(d) {EIGHT} JPEGs of {len(jpeg) / 1000:.0f} kB, in one request and in {EIGHT}"
     case = _form_case("eight", title, folder, jpeg, EIGHT)
     return replace(case, connections=(1, EIGHT), servers=("Podium",), items=EIGHT)
+
+
+def _passes_case() -> Case:
+    folder = DEMOS / "penguins"
+    (example, *_) = parse(folder).spec.examples
+    body = json.dumps({"inputs": [example.inputs]}).encode()
+    title = "(e) a row of the penguins to their Bayesian network, 100 passes"
+    return Case("passes", title, folder, body, body, "application/json", (1,), ("Podium",),
+                passes=100)  # fmt: skip
 
 
 def _form_case(name: str, title: str, folder: Path, jpeg: bytes, count: int = 1) -> Case:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,8 @@ from benchmarks.servers import ROOT, Server
 from podium.cpus import available_cpus
 
 WARM_UP_S: Final = 1
+SETTLE_S: Final = 1
+"""How long a server then works off the requests that wrk left when the warm-up was over."""
 TIMEOUT_S: Final = 10
 SCRIPT: Final = """\
 local file = io.open("{body}", "rb")
@@ -54,6 +57,7 @@ def load_server(server: Server, case: Case, connections: int, seconds: int, work
     """
     script = _script(case, work)
     _wrk(server, script, connections, WARM_UP_S)
+    time.sleep(SETTLE_S)
     result = _wrk(server, script, connections, seconds)
     server.check_alive()
     items = result["requests"] * case.items
@@ -62,13 +66,12 @@ def load_server(server: Server, case: Case, connections: int, seconds: int, work
 
 def load_raw(case: Case, connections: int, seconds: int, work: Path) -> Load:
     """Run the raw loop in a process a core, at most one for each connection."""
-    item = work / f"{case.name}.item"
-    item.write_bytes(case.item)
-    processes = min(connections, available_cpus())
-    command = [sys.executable, "-m", "benchmarks.raw"]
-    command += [str(case.folder), str(item), str(seconds), str(processes)]
-    result = json.loads(_output(command, seconds + 120))
-    return Load(result["rate"], result["p50"] * 1000, result["p99"] * 1000)
+    return _load_loop("raw", case, seconds, min(connections, available_cpus()), work)
+
+
+def load_passes(case: Case, samples: int, seconds: int, work: Path) -> Load:
+    """Answer the case's row in a process, each time with `samples` passes."""
+    return _load_loop("passes", case, seconds, samples, work)
 
 
 def find_wrk() -> str:
@@ -81,6 +84,15 @@ def find_wrk() -> str:
     if path is None:
         raise LoadFailed("wrk is not installed: apt install wrk")
     return path
+
+
+def _load_loop(module: str, case: Case, seconds: int, number: int, work: Path) -> Load:
+    item = work / f"{case.name}.item"
+    item.write_bytes(case.item)
+    command = [sys.executable, "-m", f"benchmarks.{module}"]
+    command += [str(case.folder), str(item), str(seconds), str(number)]
+    result = json.loads(_output(command, seconds + 120))
+    return Load(result["rate"], result["p50"] * 1000, result["p99"] * 1000)
 
 
 def _wrk(server: Server, script: Path, connections: int, seconds: int) -> dict[str, Any]:

@@ -20,12 +20,15 @@ RATIOS: Final = ("", "connections", "median of the rounds", "target")
 
 
 class Comparison(NamedTuple):
-    """A ratio of what two contenders did in the same round, and the bound it has to keep."""
+    """A ratio of what two contenders did in the same round, and the bound it has to keep.
+
+    Without another contender it is what the one did itself, a p50 in milliseconds.
+    """
 
     case: str
     connections: int
     ours: str
-    theirs: str
+    theirs: str | None
     measure: Literal["rate", "p50"] = "rate"
     least: float | None = None
     most: float | None = None
@@ -33,6 +36,8 @@ class Comparison(NamedTuple):
     @property
     def title(self) -> str:
         """What is divided by what."""
+        if self.theirs is None:
+            return f"p50 in ms: {self.ours}"
         what = "items/s" if self.measure == "rate" else "p50"
         return f"{what}: {self.ours} / {self.theirs}"
 
@@ -61,6 +66,8 @@ COMPARISONS: Final = (
     Comparison("phone", 1, "Podium", "raw loop", "p50"),
     Comparison("eight", 1, "one request of 8", "8 requests"),
     Comparison("eight", 8, "one request of 8", "8 requests"),
+    Comparison("passes", 1, "100 passes", "one pass", "p50", most=3),
+    Comparison("passes", 1, "Podium", None, "p50", most=10),
 )
 
 Table = list[tuple[str, ...]]
@@ -89,8 +96,10 @@ def report(titles: dict[str, str], results: Results, conditions: str) -> str:
 
 def ratios(results: Results, one: Comparison) -> list[float]:
     """Return the ratio of each round."""
-    ours, theirs = (results[Cell(one.case, one.connections, name)]
-                    for name in (one.ours, one.theirs))  # fmt: skip
+    ours = results[Cell(one.case, one.connections, one.ours)]
+    if one.theirs is None:
+        return [getattr(mine, one.measure) for mine in ours]
+    theirs = results[Cell(one.case, one.connections, one.theirs)]
     pairs = zip(ours, theirs, strict=True)
     return [getattr(mine, one.measure) / getattr(other, one.measure) for mine, other in pairs]
 

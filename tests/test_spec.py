@@ -58,7 +58,7 @@ def test_least_application(tmp_path: Path) -> None:
         upload=Size(20_000_000), dataset=Size(2_000_000_000), rows=10_000, timeout=Period(60),
         concurrency=8, queue=64,
     )  # fmt: skip
-    assert (spec.server.workers, spec.server.threads, spec.server.engine) == (None, 4, "local")
+    assert (spec.server.workers, spec.server.threads, spec.server.engine) == (None, 8, "local")
     assert (spec.server.base_path, spec.server.hosts) == ("", ())
     assert (spec.history.on, spec.history.keep) == (False, Period(30 * 86400))
     assert (spec.theme.colour, spec.theme.logo, spec.theme.font, spec.deploy) == (None,) * 3 + ({},)

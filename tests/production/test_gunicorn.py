@@ -55,7 +55,7 @@ def test_settings_in_whole() -> None:
     assert settings(spec(limits=limits), Address("127.0.0.1", 5000), workers=3) == {
         "bind": ["127.0.0.1:5000"],
         "workers": 3,
-        "threads": 4,
+        "threads": 8,
         "worker_class": "podium.production.worker.Worker",
         "preload_app": False,
         "reload": False,

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.config import Config
 
-from podium.production.worker import Counts, JoinedSocket, Pace, _small_request
+from podium.production.worker import Counts, JoinedSocket, Pace, _keep_settings, _small_request
 from tests.support.apps import write_weights
 from tests.support.server import Server, running
 
@@ -237,3 +238,16 @@ def test_head_and_body_leave_together() -> None:
     assert joined.fileno() == 7
     joined.flush()
     assert sent[2:] == [b"HTTP/1.1 204 No Content\r\n\r\n"]
+
+
+def test_settings_become_attributes() -> None:
+    """Gunicorn's settings keep their values, and what it computes of them stays computed."""
+    cfg = Config()
+    cfg.set("threads", 7)
+    cfg.set("certfile", "here.pem")
+    before = {name: getattr(cfg, name) for name in cfg.settings}
+    _keep_settings(cfg)
+    assert vars(cfg)["threads"] == 7
+    assert "worker_class" not in vars(cfg)
+    assert {name: getattr(cfg, name) for name in cfg.settings} == before
+    assert cfg.is_ssl

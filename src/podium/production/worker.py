@@ -26,6 +26,7 @@ import time
 from concurrent.futures import Future
 from typing import Any, Final, NamedTuple
 
+from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 SMALL: Final = 8192
@@ -95,8 +96,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._pace = Pace()
-        self._tls = self.cfg.is_ssl  # kept, since Gunicorn looks settings up slowly
+        self._tls = self.cfg.is_ssl  # kept, since Gunicorn computes it
         self._left = 0
+
+    def init_process(self) -> None:
+        """Start in the new process."""
+        _keep_settings(self.cfg)
+        super().init_process()
 
     def run(self) -> None:
         """Serve until told to stop."""
@@ -191,6 +197,16 @@ class JoinedSocket:
     def __getattr__(self, name: str) -> Any:
         self.flush()
         return getattr(self._sock, name)
+
+
+def _keep_settings(cfg: Config) -> None:
+    """Make Gunicorn's settings plain attributes, which change no more.
+
+    It looks each up in a method, many times a request.
+    """
+    for name, setting in cfg.settings.items():
+        if not hasattr(type(cfg), name):  # what is computed stays so
+            vars(cfg)[name] = setting.get()
 
 
 def _small_request(sock: socket.socket) -> str | None:

@@ -36,7 +36,7 @@ class Server(Table, frozen=True, kw_only=True):
     workers: Annotated[
         Annotated[int, Meta(ge=1)] | None, doc("Web workers; one a core when left out.")
     ] = None
-    threads: Annotated[Annotated[int, Meta(ge=1)], doc("Threads of one worker.")] = 4
+    threads: Annotated[Annotated[int, Meta(ge=1)], doc("Threads of one worker.")] = 8
     engine: Annotated[
         Literal["local", "gunicorn", "ray"], doc("Where inference runs; this version: local.")
     ] = "local"
