@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test lint format docs bench vendor clean
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -34,6 +34,9 @@ docs: .venv/test.stamp  ## Write the generated part of docs/reference again
 bench: .build/bench/bench.stamp  ## Measure Podium against a hand-written server and the raw loop
 	@sh scripts/setup bench-packages
 	.build/bench/venv/bin/python -m benchmarks $(ARGS)
+
+vendor:  ## Copy the page's pinned npm files into the package again
+	@$(PYTHON) scripts/vendor.py $(ARGS)
 
 clean:  ## Remove what was installed and built
 	rm -rf .venv .build

@@ -99,6 +99,6 @@ class Page(HTMLParser):
         found: dict[str, str] = {}
         for element in self.elements:
             described = element.attributes.get("aria-describedby", "")
-            if element.tag in ("input", "select", "textarea") and "error" in described:
+            if "aria-invalid" in element.attributes:
                 found[element.attributes["name"]] = self.by_id(described).text
         return found

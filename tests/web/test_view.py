@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from podium.app import App
+from podium.charts import spread
 from podium.errors import FieldError
 from podium.prediction import (
     Caution,
@@ -21,12 +22,11 @@ from podium.prediction import (
     ValueUncertainty,
 )
 from podium.web.view import (
+    ALL_MODELS,
     BarView,
     answer_view,
     form_view,
     image_preview,
-    likelihood,
-    percent,
 )
 from tests.conformance.cases import build
 from tests.conformance.onnx_cases import CASES
@@ -43,45 +43,6 @@ def app(tmp_path: Path) -> App:
         PLAIN.toml.replace('name = "a"', 'name = "a"\nlabel = "Length"') + 'title = "Model"\n'
     )
     return App(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0.0%"),
-        (0.0004, "< 0.1%"),
-        (0.001, "0.1%"),
-        (0.1234, "12.3%"),
-        (0.5, "50.0%"),
-        (0.999, "99.9%"),
-        (0.9991, "> 99.9%"),
-        (0.9999999, "> 99.9%"),
-        (1, "100.0%"),
-    ],
-)
-def test_percent(share: float, text: str) -> None:
-    """A share is never 0 or 100 percent unless it is."""
-    assert percent(share) == text
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"),
-    [
-        (1, "virtually certain"),
-        (0.99, "virtually certain"),
-        (0.98, "very likely"),
-        (0.9, "very likely"),
-        (0.89, "likely"),
-        (0.66, "likely"),
-        (0.65, "more likely than not"),
-        (0.5, "more likely than not"),
-        (0.49, "uncertain"),
-        (0.1, "uncertain"),
-    ],
-)
-def test_likelihood(probability: float, words: str) -> None:
-    """A probability in the words of the IPCC's scale."""
-    assert likelihood(probability) == words
 
 
 def test_class_in_words(app: App) -> None:
@@ -111,6 +72,7 @@ def test_class_in_words(app: App) -> None:
     assert all(fact.about for fact in view.facts)
     assert view.warnings == (("Length", "9 is outside"),)
     assert view.interval_note == "The thin line spans 90% of the passes."
+    assert (view.coverage, view.figures) == ("", None)
     assert (view.model, view.version) == ("Model", "abc123")
 
 
@@ -125,6 +87,9 @@ def test_class_without_probability(app: App) -> None:
         (),
     )
     assert [fact.value for fact in view.facts] == ["not known"] * 3
+    assert view.facts[2].about == (
+        "the part on which passes disagree; not known by this kind of model"
+    )
     assert (view.interval_note, view.warnings) == ("", ())
 
 
@@ -133,10 +98,54 @@ def test_value_in_words(app: App) -> None:
     certainty = ValueUncertainty(std=0.25, interval=(11.9, 12.8), interval_level=0.9, samples=50)
     view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.3456, "mm", certainty, [])]))
     assert (view.headline, view.percent, view.bars) == ("12.35 mm", "", ())
-    assert view.words == "90.0% of the passes: 11.9 to 12.8 mm"
+    assert view.words == "90% of the passes lie between 11.9 and 12.8 mm"
     assert [(fact.name, fact.value) for fact in view.facts] == [
-        ("Standard deviation", "0.250"), ("Passes", "50"),
+        ("Standard deviation", "0.25 mm"), ("Passes", "50"),
     ]  # fmt: skip
+
+
+def test_calibrated_class_in_words(app: App) -> None:
+    """A calibrated answer says what its set holds, and warns of it under its own name."""
+    caution = Caution("prediction_set", "prediction_set_empty", "No label fits")
+    certainty = ClassUncertainty(entropy=0.6, prediction_set=["left"], confidence_level=0.95)
+    prediction = ClassPrediction("left", 0.6, {"left": 0.6}, certainty, [caution])
+    view = answer_view(app, ClassAnswer("m", "v", [prediction]))
+    assert view.coverage == "With 95% confidence: left"
+    assert view.warnings == (("Prediction set", "No label fits"),)
+
+
+def test_passes_have_figures(app: App) -> None:
+    """An answer that includes its passes has both figures, and a line on how to read them."""
+    certainty = ClassUncertainty(
+        intervals={"left": (0.8, 1), "right": (0, 0.2)}, interval_level=0.9, samples=3,
+        sample_probabilities={"left": [0.8, 0.9, 1], "right": [0.2, 0.1, 0]},
+    )  # fmt: skip
+    prediction = ClassPrediction("left", 0.9, {"left": 0.9, "right": 0.1}, certainty, [])
+    figures = answer_view(app, ClassAnswer("m", "v", [prediction])).figures
+    assert figures is not None
+    assert figures.spread == spread(prediction, "side")
+    assert [figure["title"] for figure in figures.histograms] == ["left", "right"]
+    assert figures.caption == (
+        "Each dot is one of 3 passes. The band holds 90% of them, the line is their mean."
+    )
+
+
+def test_value_that_tells_its_noise(app: App) -> None:
+    """The parts of a value's spread are told as standard deviations, and the band is no pass's."""
+    certainty = ValueUncertainty(
+        std=0.5, aleatoric=0.16, epistemic=0.09, interval=(11, 13), interval_level=0.9,
+        samples=2, sample_values=[11.9, 12.1],
+    )  # fmt: skip
+    view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.0, "mm", certainty, [])]))
+    assert [(fact.name, fact.value) for fact in view.facts] == [
+        ("Standard deviation", "0.5 mm"), ("Noise in the data (aleatoric)", "0.4 mm"),
+        ("Not yet learned (epistemic)", "0.3 mm"), ("Passes", "2"),
+    ]  # fmt: skip
+    assert view.figures is not None
+    assert view.figures.caption == (
+        "Each dot is one of 2 passes. The band is where the model expects 90% of measured values, "
+        "the line is their mean."
+    )
 
 
 def test_value_without_unit_or_passes(app: App) -> None:
@@ -170,6 +179,11 @@ def test_form_keeps_the_text(tmp_path: Path) -> None:
     assert (view.fields, view.text, view.text_error, view.model) == ((), " x", "is wrong", "crc")
     asked = [form_view(app, {"example": number}).text for number in ("0", "1", "2", "")]
     assert asked == [SHORT_NOTE, LONG_NOTE, "", ""]
+
+
+def test_form_keeps_the_wish_for_all_models(app: App) -> None:
+    """The choice of all models stays chosen."""
+    assert form_view(app, {"model": ALL_MODELS}).model == ALL_MODELS
 
 
 @pytest.mark.parametrize("model", ["", "none"])

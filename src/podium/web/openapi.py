@@ -78,10 +78,11 @@ def _parameters(app: App) -> list[dict[str, Any]]:
     map_ms = max(1, round(app.spec.limits.map * 1000))
     known: list[tuple[str, str, dict[str, Any]]] = [
         ("model", "Which model answers.", {"enum": names, "default": names[0]}),
-        ("seed", "Seeds the noise of a stochastic model.",
+        ("seed", "Decides what a stochastic model draws.",
          {"type": "integer", "minimum": 0, "default": 0}),
-        ("confidence_level", "The level of intervals and prediction sets.",
-         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.9}),
+        ("confidence_level",
+         "The level of intervals and prediction sets; left out, the calibration's, or 0.9.",
+         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
         ("top", "How many labels are returned.", {"type": "integer", "minimum": 1}),
         ("include", "What is added to the answer, separated by commas.",
          {"enum": [name for name in INCLUDES if name != "map" or app.makes_maps]}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 
 import msgspec
@@ -16,19 +16,24 @@ from flask import (
     request,
     send_from_directory,
 )
+from msgspec import structs
 from werkzeug.exceptions import HTTPException
 
 from podium.app import App
+from podium.batching import Answered
 from podium.errors import InvalidInput, RequestError, UnknownModel
+from podium.options import Options
+from podium.pipeline.decode import Items
 from podium.web.body import BodyReader
 from podium.web.calls import curl_calls
+from podium.web.compared import compared_view
 from podium.web.files import Offer
 from podium.web.form import Form, read_form
 from podium.web.http import JSON, Reply
 from podium.web.looked import looked_view
 from podium.web.openapi import openapi
-from podium.web.problem import Problem, problem_of, reply_of, status_problem
-from podium.web.view import AnswerView, FormView, answer_view, form_view, image_preview
+from podium.web.problem import problem_of, reply_of, status_problem
+from podium.web.view import ALL_MODELS, FormView, answer_view, form_view, image_preview
 
 log = logging.getLogger("podium")
 
@@ -78,18 +83,12 @@ def predict() -> tuple[str, int]:
     _refuse_foreign_form()
     app = site().app
     sent = _sent_form()
-    values = sent.values
     try:
-        received = site().reader.receive_form(sent, {})
-        app.await_model(received.model)
-        items, answer = app.answer(received.decode)
+        shown = _compare(sent) if sent.values.get("model") == ALL_MODELS else _answer(sent)
     except RequestError as err:
-        form = form_view(app, values, err.errors if isinstance(err, InvalidInput) else ())
+        form = form_view(app, sent.values, err.errors if isinstance(err, InvalidInput) else ())
         return _page(form, problem=problem_of(err)[0]), err.status
-    form = form_view(app, values)
-    preview = image_preview(items[0]) if app.signature.image else None
-    view = answer_view(app, answer)._replace(looked=looked_view(app, answer, items))
-    return _page(form, view, preview=preview), 200
+    return _page(form_view(app, sent.values), **shown), 200
 
 
 @pages.get("/models")
@@ -98,7 +97,8 @@ def models() -> Response:
     app = site().app
     listed = [
         {"name": spec.name, "title": spec.title or spec.name,
-         "version": app.version(spec.name), "default": spec.name == app.names[0]}
+         "version": app.version(spec.name), "default": spec.name == app.names[0],
+         "calibration": _calibration(spec.name)}
         for spec in app.spec.models
     ]  # fmt: skip
     return _json({"models": listed})
@@ -143,7 +143,7 @@ def card(name: str) -> str:
     if spec is None:
         raise UnknownModel(name, app.names)
     html = site().offer.card_of(spec)
-    return render_template("card.html", model=spec, card=html)
+    return render_template("card.html", model=spec, card=html, calibration=_calibration(name))
 
 
 @pages.get("/theme.css")
@@ -162,16 +162,81 @@ def file(name: str) -> Response:
     return send_from_directory(site().app.folder, name)
 
 
-def _page(
-    form: FormView,
-    answer: AnswerView | None = None,
-    problem: Problem | None = None,
-    preview: str | None = None,
-) -> str:
-    return render_template(
-        "page.html", form=form, answer=answer, problem=problem, preview=preview,
-        about=site().offer.about,
-    )  # fmt: skip
+def _answer(sent: Form) -> dict[str, object]:
+    """Return what the page shows of the one chosen model's answer."""
+    app = site().app
+    items, answer = _answered(sent, {"samples"})
+    looked = looked_view(app, answer, items)
+    return {"answer": answer_view(app, answer)._replace(looked=looked), "preview": _preview(items)}
+
+
+def _compare(sent: Form) -> dict[str, object]:
+    """Return what the page shows of every model's answer; one that fails hides no other.
+
+    Raises:
+        Exception: what the first model raised, when none answered.
+    """
+    app = site().app
+    outcomes: list[tuple[str, Answered | Exception]] = []
+    for name in app.names:
+        one = Form(sent.fields | {"model": [name]}, sent.files)
+        try:
+            outcomes.append((name, _answered(one)))
+        except Exception as err:  # whatever a model raises stays in its row
+            outcomes.append((name, err))
+    answered = [found for _, found in outcomes if not isinstance(found, Exception)]
+    if not answered:
+        raise next(found for _, found in outcomes if isinstance(found, Exception))
+    rows = [
+        (name, problem_of(found)[0] if isinstance(found, Exception) else found.answer)
+        for name, found in outcomes
+    ]
+    return {"compared": compared_view(app, rows), "preview": _preview(answered[0].items)}
+
+
+def _answered(sent: Form, include: Collection[str] | None = None) -> Answered:
+    """Return the answer to a form, which includes what is given beside what the form asks for.
+
+    Without `include` the form's own wishes for more are left out.
+    """
+    app = site().app
+    received = site().reader.receive_form(sent, {})
+    app.await_model(received.model)
+
+    def decode() -> tuple[Items, Options]:
+        items, options = received.decode()
+        more = frozenset() if include is None else options.include | set(include)
+        return items, structs.replace(options, include=more)
+
+    return app.answer(decode)
+
+
+def _preview(items: Items) -> str | None:
+    return image_preview(items[0]) if site().app.signature.image else None
+
+
+def _page(form: FormView, **shown: object) -> str:
+    """Return the page, or only what changes in it when htmx asks."""
+    template = "changed.html" if _from_htmx() else "page.html"
+    return render_template(template, form=form, about=site().offer.about, **shown)
+
+
+def _from_htmx() -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def _calibration(name: str) -> dict[str, object] | None:
+    """Return what a model's prediction sets or intervals rest on; None without a calibration."""
+    found = site().app.kept(name).calibration
+    if found is None:
+        return None
+    measured = found.coverage
+    return {
+        "method": found.fit.method, "confidence_level": found.confidence_level,
+        "temperature": found.fit.temperature, "coverage": measured.coverage,
+        "coverage_interval": (measured.low, measured.high), "rows": found.rows,
+        "date": found.date, "data": found.data, "sha256": found.sha256,
+    }  # fmt: skip
 
 
 def _sent_form() -> Form:
@@ -204,7 +269,7 @@ def _answer_error(error: Exception) -> Response:
     else:
         problem, headers = problem_of(error)
     if request.accept_mimetypes.best_match([JSON, "text/html"], JSON) == "text/html":
-        page = render_template("error.html", problem=problem)
+        page = render_template("problem.html" if _from_htmx() else "error.html", problem=problem)
         return Response(page, problem.status, dict(headers))
     return _respond(reply_of(problem, headers))
 

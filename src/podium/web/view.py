@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from PIL.Image import Image
 
 from podium.app import App
+from podium.charts import Spec, histograms, spread
 from podium.errors import FieldError
-from podium.prediction import Answer, ClassPrediction, Interval, ValuePrediction
+from podium.prediction import (
+    Answer,
+    ClassPrediction,
+    Interval,
+    Prediction,
+    ValuePrediction,
+    ValueUncertainty,
+)
 from podium.spec import Feature
 from podium.web.looked import LookedView
 from podium.web.picture import data_url
+from podium.web.words import (
+    capitalised,
+    coverage,
+    level_percent,
+    likelihood,
+    measure,
+    percent,
+    spaced,
+    value_spread,
+)
 
 PREVIEW_PIXELS = 320
+ALL_MODELS: Final = "*"
+"""What the form sends as its model to have every model answer; no model can have this name."""
 
 
 class FieldView(NamedTuple):
@@ -56,8 +77,16 @@ class FactView(NamedTuple):
     about: str
 
 
+class FiguresView(NamedTuple):
+    """How far the passes lie apart, how many lie where, and how to read it."""
+
+    spread: Spec
+    histograms: tuple[Spec, ...]
+    caption: str
+
+
 class AnswerView(NamedTuple):
-    """One answer in words."""
+    """One answer in words; `coverage` is empty when the model is not calibrated."""
 
     headline: str
     words: str
@@ -68,6 +97,8 @@ class AnswerView(NamedTuple):
     percent: str = ""
     bars: tuple[BarView, ...] = ()
     interval_note: str = ""
+    coverage: str = ""
+    figures: FiguresView | None = None
     looked: LookedView | None = None
 
 
@@ -82,7 +113,7 @@ def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] 
     return FormView(
         fields,
         values.get("text") or _example_text(app, values.get("example", "")),
-        model if model in app.names else app.names[0],
+        model if model in (*app.names, ALL_MODELS) else app.names[0],
         wrong.get("image", ""),
         wrong.get("text", ""),
         "map" in values.get("include", "").split(","),
@@ -92,16 +123,28 @@ def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] 
 def answer_view(app: App, answer: Answer) -> AnswerView:
     """Return the first prediction of an answer as the page shows it."""
     prediction = answer.predictions[0]
-    titles = {spec.name: spec.title or spec.name for spec in app.spec.models}
-    labels = {feature.name: feature.label or feature.name for feature in app.signature.features}
     shown = _value_view(prediction) if isinstance(prediction, ValuePrediction) else (
         _class_view(prediction)
     )  # fmt: skip
     return shown._replace(
-        model=titles[answer.model],
+        model=title_of(app, answer.model),
         version=answer.version,
-        warnings=tuple((labels.get(w.field, w.field), w.message) for w in prediction.warnings),
+        warnings=cautions(app, prediction),
+        coverage=coverage(prediction, len(app.signature.labels)),
+        figures=_figures(prediction, spaced(app.signature.target)),
     )
+
+
+def cautions(app: App, prediction: Prediction) -> tuple[tuple[str, str], ...]:
+    """Return what to know of an answer, each with what it is about."""
+    labels = {feature.name: feature.label or feature.name for feature in app.signature.features}
+    return tuple((labels.get(w.field, capitalised(w.field)), w.message)
+                 for w in prediction.warnings)  # fmt: skip
+
+
+def title_of(app: App, name: str) -> str:
+    """Return what people call a model."""
+    return {spec.name: spec.title or spec.name for spec in app.spec.models}[name]
 
 
 def image_preview(image: object) -> str | None:
@@ -111,22 +154,6 @@ def image_preview(image: object) -> str | None:
     small = image.copy()
     small.thumbnail((PREVIEW_PIXELS, PREVIEW_PIXELS))
     return data_url(small, "PNG")
-
-
-def percent(share: float) -> str:
-    """Return a share in percent; never 0 or 100 for what is neither."""
-    if 0 < share < 0.001:
-        return "< 0.1%"
-    if 0.999 < share < 1:
-        return "> 99.9%"
-    return f"{share:.1%}"
-
-
-def likelihood(probability: float) -> str:
-    """Return a probability in words, on the scale of the IPCC's guidance note (2010)."""
-    scale = ((0.99, "virtually certain"), (0.9, "very likely"), (0.66, "likely"),
-             (0.5, "more likely than not"))  # fmt: skip
-    return next((words for least, words in scale if probability >= least), "uncertain")
 
 
 def _example_text(app: App, number: str) -> str:
@@ -153,43 +180,65 @@ def _class_view(prediction: ClassPrediction) -> AnswerView:
         interval_note=_interval_note(certainty.interval_level),
         facts=(
             _fact("Entropy", certainty.entropy, "0 when sure, higher when spread out (nats)"),
-            _fact(
-                "Noise in the data (aleatoric)",
-                certainty.aleatoric,
-                "the part more training would not end",
-            ),
-            _fact(
-                "Not yet learned (epistemic)",
-                certainty.epistemic,
-                "the part on which passes disagree",
-            ),
+            _fact("Noise in the data (aleatoric)", certainty.aleatoric,
+                  "the part more training would not end"),
+            _fact("Not yet learned (epistemic)", certainty.epistemic,
+                  "the part on which passes disagree"),
             *_passes(certainty.samples),
         ),
-    )
+    )  # fmt: skip
 
 
 def _value_view(prediction: ValuePrediction) -> AnswerView:
     certainty = prediction.uncertainty
     unit = f" {prediction.unit}" if prediction.unit else ""
-    words = ""
-    if certainty.interval and certainty.interval_level:
-        low, high = certainty.interval
-        words = f"{percent(certainty.interval_level)} of the passes: {low:.4g} to {high:.4g}{unit}"
     return AnswerView(
-        headline=f"{prediction.value:.4g}{unit}",
-        words=words,
+        headline=measure(prediction.value, certainty.std, prediction.unit),
+        words=value_spread(prediction),
         model="",
         version="",
         warnings=(),
         facts=(
-            _fact("Standard deviation", certainty.std, "how far the passes lie apart"),
+            _fact("Standard deviation", certainty.std, "how far the passes lie apart", unit),
+            *_parts(certainty, unit),
             *_passes(certainty.samples),
         ),
     )
 
 
-def _fact(name: str, value: float | None, about: str) -> FactView:
-    return FactView(name, "not known" if value is None else f"{value:.3f}", about)
+def _parts(certainty: ValueUncertainty, unit: str) -> tuple[FactView, ...]:
+    """Return what a value's spread is made of, where both parts are known."""
+    if certainty.aleatoric is None or certainty.epistemic is None:
+        return ()
+    return (
+        _fact("Noise in the data (aleatoric)", math.sqrt(certainty.aleatoric),
+              "standard deviation that more training would not end", unit),
+        _fact("Not yet learned (epistemic)", math.sqrt(certainty.epistemic),
+              "standard deviation of what the passes expect", unit),
+    )  # fmt: skip
+
+
+def _figures(prediction: Prediction, target: str) -> FiguresView | None:
+    figure = spread(prediction, target)
+    level = prediction.uncertainty.interval_level
+    if figure is None or level is None:
+        return None
+    share = level_percent(level)
+    tells_noise = isinstance(prediction, ValuePrediction) and prediction.uncertainty.aleatoric
+    band = f"is where the model expects {share} of measured values" if tells_noise else (
+        f"holds {share} of them"
+    )  # fmt: skip
+    caption = (
+        f"Each dot is one of {prediction.uncertainty.samples} passes. The band {band}, "
+        "the line is their mean."
+    )
+    return FiguresView(figure, tuple(histograms(prediction, target)), caption)
+
+
+def _fact(name: str, value: float | None, about: str, unit: str = "") -> FactView:
+    if value is None:
+        return FactView(name, "not known", f"{about}; not known by this kind of model")
+    return FactView(name, f"{value:.4g}{unit}" if unit else f"{value:.3f}", about)
 
 
 def _passes(samples: int | None) -> tuple[FactView, ...]:
@@ -198,4 +247,4 @@ def _passes(samples: int | None) -> tuple[FactView, ...]:
 
 
 def _interval_note(level: float | None) -> str:
-    return "" if level is None else f"The thin line spans {level:.0%} of the passes."
+    return "" if level is None else f"The thin line spans {level_percent(level)} of the passes."

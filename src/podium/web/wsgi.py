@@ -68,6 +68,8 @@ def _load_rest(app: App) -> None:
     for name, error in app.load_all():
         if error is not None:
             log.error("Model %r is not served: %s", name, error)
+        elif app.kept(name).trouble:
+            log.warning("Model %r is served uncalibrated: %s", name, app.kept(name).trouble)
 
 
 def _log_to_stderr() -> None:

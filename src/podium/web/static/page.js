@@ -1,11 +1,12 @@
-// The page works without this file. It adds dropping, pasting and previewing an image.
+// The page works without this file. It adds dropping, pasting and previewing an image, and says
+// how it stands with an answer that htmx brings.
 "use strict";
 
 const input = document.getElementById("image");
 const drop = document.getElementById("drop");
-const preview = document.getElementById("preview");
 
 function show(file) {
+  const preview = document.getElementById("preview"); // an answer replaces it
   if (preview.src.startsWith("blob:")) URL.revokeObjectURL(preview.src);
   preview.src = URL.createObjectURL(file);
   preview.hidden = false;
@@ -47,3 +48,51 @@ if (input) {
     link.addEventListener("click", takeExample);
   }
 }
+
+const answer = document.getElementById("answer");
+
+function fail(message) {
+  const problem = document.createElement("div");
+  problem.className = "problem";
+  problem.setAttribute("role", "alert");
+  const title = document.createElement("h2");
+  title.textContent = "No answer";
+  const text = document.createElement("p");
+  text.textContent = message;
+  problem.append(title, text);
+  answer.replaceChildren(problem);
+}
+
+function markWrong() {
+  for (const control of document.querySelectorAll("form [aria-describedby]")) {
+    const wrong = document.getElementById(control.getAttribute("aria-describedby"))?.matches(".error");
+    control.closest(".field").classList.toggle("wrong", wrong);
+    if (wrong) control.setAttribute("aria-invalid", "true");
+    else control.removeAttribute("aria-invalid");
+  }
+}
+
+function bringIntoView() {
+  const { top, bottom } = answer.getBoundingClientRect();
+  const hidden = top > innerHeight * 0.7 || bottom < innerHeight * 0.3;
+  if (hidden) answer.scrollIntoView({ block: "start" });
+}
+
+document.addEventListener("htmx:beforeRequest", () => answer.setAttribute("aria-busy", "true"));
+document.addEventListener("htmx:afterRequest", () => answer.removeAttribute("aria-busy"));
+document.addEventListener("htmx:sendError", () => {
+  fail("The server cannot be reached. Look at the connection and try again.");
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  // Every answer of the application has an id; a proxy's page does not belong here.
+  const own = xhr.getResponseHeader("X-Request-Id");
+  const isPage = xhr.getResponseHeader("Content-Type")?.startsWith("text/html");
+  if (own && isPage) return;
+  event.detail.shouldSwap = false;
+  fail(`The server answered with status ${xhr.status}. Try again in a moment.`);
+});
+document.addEventListener("htmx:afterSettle", () => {
+  markWrong();
+  bringIntoView();
+});

@@ -1,0 +1,142 @@
+"""Numbers and answers in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from podium.prediction import (
+    ClassPrediction,
+    ClassUncertainty,
+    Interval,
+    ValuePrediction,
+    ValueUncertainty,
+)
+from podium.web.words import (
+    capitalised,
+    coverage,
+    level_percent,
+    likelihood,
+    listed,
+    measure,
+    percent,
+    value_spread,
+)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0.0%"),
+        (0.0004, "< 0.1%"),
+        (0.001, "0.1%"),
+        (0.1234, "12.3%"),
+        (0.5, "50.0%"),
+        (0.999, "99.9%"),
+        (0.9991, "> 99.9%"),
+        (0.9999999, "> 99.9%"),
+        (1, "100.0%"),
+    ],
+)
+def test_percent(share: float, text: str) -> None:
+    """A share is never 0 or 100 percent unless it is."""
+    assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (1, "virtually certain"),
+        (0.99, "virtually certain"),
+        (0.98, "very likely"),
+        (0.9, "very likely"),
+        (0.89, "likely"),
+        (0.66, "likely"),
+        (0.65, "more likely than not"),
+        (0.5, "more likely than not"),
+        (0.49, "uncertain"),
+        (0.1, "uncertain"),
+    ],
+)
+def test_likelihood(probability: float, words: str) -> None:
+    """A probability in the words of the IPCC's scale."""
+    assert likelihood(probability) == words
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["Adelie"], "With 90% confidence: Adelie"),
+        (["Adelie", "Gentoo"], "With 90% confidence one of: Adelie, Gentoo"),
+        (["Adelie", "Gentoo", "Chinstrap"], "With 90% confidence any of the 3 classes"),
+        ([], "No class fits at 90% confidence"),
+        (None, ""),
+    ],
+)
+def test_coverage_of_a_prediction_set(labels: list[str] | None, words: str) -> None:
+    """A set is told by its labels, an empty or a full one in words of its own."""
+    certainty = ClassUncertainty(prediction_set=labels, confidence_level=0.9)
+    assert coverage(ClassPrediction("Adelie", 0.6, None, certainty, []), 3) == words
+
+
+@pytest.mark.parametrize(
+    ("interval", "unit", "words"),
+    [
+        ((11.204, 13.4), "mm", "With 97.5% confidence between 11.2 and 13.4 mm"),
+        ((1132.41, 1132.58), None, "With 97.5% confidence between 1132.41 and 1132.58"),
+        (None, "mm", ""),
+    ],
+)
+def test_coverage_of_an_interval(interval: Interval | None, unit: str | None, words: str) -> None:
+    """An interval is told with its unit, as precisely as it is wide."""
+    certainty = ValueUncertainty(prediction_interval=interval, confidence_level=0.975)
+    assert coverage(ValuePrediction(12.0, unit, certainty, []), 0) == words
+
+
+def test_without_calibration_there_is_no_coverage() -> None:
+    """What is not calibrated claims no coverage."""
+    assert coverage(ClassPrediction("a", 0.6, None, ClassUncertainty(), []), 3) == ""
+    assert coverage(ValuePrediction(1.0, None, ValueUncertainty(), []), 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("aleatoric", "words"),
+    [
+        (None, "90% of the passes lie between 11 and 13 mm"),
+        (0.5, "90% expected between 11 and 13 mm"),
+    ],
+)
+def test_value_spread(aleatoric: float | None, words: str) -> None:
+    """An interval is that of the passes, or of the noise that the model tells as well."""
+    certainty = ValueUncertainty(aleatoric=aleatoric, interval=(11, 13), interval_level=0.9)
+    assert value_spread(ValuePrediction(12.0, "mm", certainty, [])) == words
+
+
+def test_value_without_spread() -> None:
+    """A single answer has no spread to tell."""
+    assert value_spread(ValuePrediction(12.0, "mm", ValueUncertainty(), [])) == ""
+
+
+def test_listed() -> None:
+    """Of many labels the first are named, the others counted."""
+    labels = [str(number) for number in range(11)]
+    assert listed(labels[:3]) == "0, 1, 2"
+    assert listed(labels) == "0, 1, 2, 3, 4, 5, 6, 7 and 3 more"
+
+
+def test_measure() -> None:
+    """A value has its unit, and as many digits as its spread asks for."""
+    assert [measure(1132.55, 0.53, "kg"), measure(1132.55, None), measure(12.3, 50, "s")] == [
+        "1132.55 kg", "1133", "12.3 s",
+    ]  # fmt: skip
+
+
+def test_level() -> None:
+    """A level is told as it was asked for."""
+    assert [level_percent(level) for level in (0.9, 0.999, 0.57, 0.12345)] == [
+        "90%", "99.9%", "57%", "12.345%",
+    ]  # fmt: skip
+
+
+def test_capitalised() -> None:
+    """A column's name begins a sentence."""
+    assert capitalised("prediction_set") == "Prediction set"
