@@ -121,8 +121,8 @@ class Signature:
 def _outside(feature: Feature, value: float) -> Caution:
     assert feature.range is not None
     low, high = feature.range
-    message = f"{value:g} is outside the training range, {low:g} to {high:g}"
-    return Caution(feature.name, "outside_training_range", message)
+    told = f"{value:.15g} is outside the training range, {low:.15g} to {high:.15g}"
+    return Caution(feature.name, "outside_training_range", told)
 
 
 def merged(errors: Sequence[FieldError]) -> InvalidInput:

@@ -102,8 +102,8 @@ def test_scores_that_are_no_probabilities_are_left_out(estimator: Any, tmp_path:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("forest", ".*the votes of its trees, and with them how sure it is, would be lost"),
-        ("table-forest", ".*the votes of its trees, and with them how sure it is, would be lost"),
+        ("forest", ".*their votes, and with them how sure it is, would be lost"),
+        ("table-forest", ".*their votes, and with them how sure it is, would be lost"),
         ("words", "ONNX parts texts into words by other rules than scikit-learn"),
         ("table-without-names", r"its columns have no names.*Train it on a DataFrame"),
         ("gaps", "its trees tell missing values from all others, which skl2onnx cannot write"),

@@ -113,7 +113,10 @@ def optimize_application(folder: Path, wishes: Wishes, tell: Callable[[str], Non
 def _check_exportable(old: Served) -> None:
     name, spec = old.spec.name, old.spec
     if spec.files:
-        raise ModelError(f"{name} is an ensemble; optimize its members one by one, each as a model")
+        raise ModelError(
+            f"{name} is an ensemble; optimize its members one by one. Give each a [[models]] of "
+            "its own, optimize that, and name the graphs in files."
+        )
     if spec.file is None:
         raise ModelError(f"{name} is Python code of your own, which cannot be exported to ONNX")
     if old.platform == "onnx":
@@ -122,8 +125,9 @@ def _check_exportable(old: Served) -> None:
         raise ModelError(f"{name} draws at random for its passes; such a model cannot be exported")
     if any(output.name == "votes" for output in old.pipeline.model.outputs):
         raise ModelError(
-            f"{name} is a forest: each of its trees has a vote, and from their disagreement comes "
-            "how sure it is. An ONNX graph tells their mean alone. The model stays as it is."
+            f"{name} has members with a vote each, such as a forest's trees, and from their "
+            "disagreement comes how sure it is. An ONNX graph tells their mean alone. The model "
+            "stays as it is."
         )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from podium.errors import ModelError, PodiumError
 from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec, needs
+from podium.runtimes.sklearn.answers import Answer, find_answer
 from podium.runtimes.sklearn.audit import reachable
 from podium.runtimes.sklearn.columns import Table
 from podium.runtimes.sklearn.pickles import load_pickle
@@ -29,12 +30,9 @@ _CHATTER: Final = (
     "X does not have valid feature names",  # podium.toml names a matrix's columns
     "Skipping features without any observed values",
     "Found unknown categories",
+    "Predicted variances smaller than 0",  # by rounding, in a Gaussian process
 )
 """Warnings of each prediction that tell the operator nothing."""
-_FORESTS: Final = frozenset(
-    ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier",
-     "ExtraTreesRegressor")
-)  # fmt: skip
 _GREEDY: Final = frozenset(("BaseHistGradientBoosting", "NeighborsBase"))
 """Estimators whose compiled code would take all processors for one row."""
 
@@ -106,17 +104,16 @@ class SklearnModel(Model):
 
     estimator: Any
     table: Table | None
-    output: str
-    answer: Callable[[Any], Any]
+    answer: Answer
     limited: Callable[[], AbstractContextManager[object]]
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Return votes (batch, trees, ...), probabilities (batch, classes), label or value."""
+        """Return votes (batch, members, ...), probabilities (batch, classes), label or value."""
         with self.limited():
-            found = np.asarray(self.answer(self._given(inputs)))
+            found = [np.asarray(told) for told in self.answer.ask(self._given(inputs))]
         # A class may be a number such as 1.0; as a label it is a name.
-        return {self.output: found.astype(str).astype(np.object_)
-                if self.output == "label" else found}  # fmt: skip
+        return {name: told.astype(str).astype(np.object_) if name == "label" else told
+                for name, told in zip(self.answer.outputs, found, strict=True)}  # fmt: skip
 
     def _given(self, inputs: Arrays) -> Any:
         if self.table is not None:
@@ -154,19 +151,18 @@ def _adapt(source: Source, estimator: Any, notes: tuple[str, ...]) -> SklearnMod
     if table is not None and table.named:
         with needs(source.file, "scikit-learn model of a DataFrame", "sklearn"):
             import_module("pandas")
-    output, answer = _answer(estimator, task)
+    answer = find_answer(estimator, task)
     features = () if table else tuple(map(str, getattr(estimator, "feature_names_in_", ())))
     return SklearnModel(
         platform="sklearn",
         inputs=(_TEXT,) if text else table.inputs if table else (_matrix(estimator),),
-        outputs=(TensorSpec(output, _FLOAT, (None,)),),
+        outputs=tuple(TensorSpec(name, _FLOAT, (None,)) for name in answer.outputs),
         task=task,
         labels=tuple(map(str, getattr(estimator, "classes_", ()))),
         features=features,
         notes=notes,
         estimator=estimator,
         table=table,
-        output=output,
         answer=answer,
         limited=_limit(estimator, source.threads),
     )
@@ -229,32 +225,3 @@ def _check_booster(file: Path, estimator: Any) -> None:
 
 def _matrix(estimator: Any) -> TensorSpec:
     return TensorSpec("X", _FLOAT, (None, int(estimator.n_features_in_)))
-
-
-def _answer(estimator: Any, task: Task) -> tuple[str, Callable[[Any], Any]]:
-    """Return the output's name and what makes it, by what the estimator can tell."""
-    head, forest = _split(estimator)
-    if forest is not None:
-        return "votes", lambda x: _votes(forest, head(x))
-    if task == "regression":
-        return "value", estimator.predict
-    if hasattr(estimator, "predict_proba"):
-        return "probabilities", estimator.predict_proba
-    return "label", estimator.predict
-
-
-def _split(estimator: Any) -> tuple[Callable[[Any], Any], Any]:
-    """Return an estimator's preprocessing and the forest behind it, or None."""
-    if kinds_of(estimator) & _FORESTS:
-        return lambda x: x, estimator
-    if "Pipeline" in kinds_of(estimator) and kinds_of(estimator[-1]) & _FORESTS:
-        return estimator[:-1].transform, estimator[-1]
-    return lambda x: x, None
-
-
-def _votes(forest: Any, x: Any) -> NDArray[np.float64]:
-    """Return each tree's answer, shape (batch, trees, classes) or (batch, trees)."""
-    # Trees compare in single precision: converted once, not once a tree.
-    x = x.astype(np.float32).tocsr() if hasattr(x, "tocsr") else np.asarray(x, np.float32)
-    tell = "predict_proba" if hasattr(forest, "predict_proba") else "predict"
-    return np.stack([getattr(tree, tell)(x) for tree in forest.estimators_], axis=1)

@@ -34,7 +34,8 @@ def write_graph(source: Path, model: SklearnModel, file: Path) -> None:
     _check(source, model)
     estimator = _simplified(model.estimator)
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    options = {id(last): {"zipmap": False}} if model.output == "probabilities" else None
+    outputs = model.answer.outputs
+    options = {id(last): {"zipmap": False}} if "probabilities" in outputs else None
     quiet = SessionOptions()
     quiet.log_severity_level = 4
     reason = ""
@@ -57,10 +58,15 @@ def write_graph(source: Path, model: SklearnModel, file: Path) -> None:
 
 
 def _check(source: Path, model: SklearnModel) -> None:
-    if model.output == "votes":
+    if "votes" in model.answer.outputs:
         raise ModelError(
-            f"{source.name}: an ONNX graph tells the mean of a forest alone; the votes of its "
-            "trees, and with them how sure it is, would be lost"
+            f"{source.name}: an ONNX graph tells the mean of members, such as a forest's trees, "
+            "alone; their votes, and with them how sure it is, would be lost"
+        )
+    if "epistemic_variance" in model.answer.outputs:
+        raise ModelError(
+            f"{source.name}: an ONNX graph tells its value alone; the variances, and with them how "
+            "sure it is, would be lost"
         )
     if model.inputs[0].name == "text":
         raise ModelError(
@@ -119,7 +125,7 @@ def _plain(known: Any) -> Any:
 
 def _finish(graph: Any, model: SklearnModel) -> None:
     """Take columns that nothing reads out of a graph, and scores that are no probabilities."""
-    if model.output == "label":
+    if "label" in model.answer.outputs:
         del graph.output[1:]
     read = {name for node in graph.node for name in node.input}
     for unread in [one for one in graph.input if one.name not in read]:
