@@ -101,7 +101,7 @@ def _within(module: str, package: str) -> bool:
 
 WEB = {"podium.web"}
 COMMANDS = {"podium.cli", "podium.serve", "podium.check", "podium.init", "podium.predict",
-            "podium.optimize", "podium.demo"}  # fmt: skip
+            "podium.optimize", "podium.demo", "podium.calibrate"}  # fmt: skip
 INSIDE = {"podium.runtimes", "podium.pipeline", "podium.engines", "podium.app"}
 
 
@@ -114,6 +114,7 @@ INSIDE = {"podium.runtimes", "podium.pipeline", "podium.engines", "podium.app"}
         ("podium.spec", INSIDE | WEB | COMMANDS | {"podium.signature", "podium.options"}),
         ("podium.signature", INSIDE | WEB | COMMANDS),
         ("podium.prediction", INSIDE | WEB | COMMANDS),
+        ("podium.charts", INSIDE | WEB | COMMANDS | SERVERS | FRAMEWORKS),
         ("podium.runtimes",
          WEB | COMMANDS | SERVERS | {"podium.pipeline", "podium.app", "podium.production"}),
         ("podium.pipeline", WEB | COMMANDS | SERVERS | FRAMEWORKS | {"podium.app"}),

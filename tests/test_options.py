@@ -13,7 +13,7 @@ MODELS = ("m", "other")
 def test_no_query() -> None:
     """A request that names nothing has the defaults."""
     assert Options.parse({}, MODELS) == Options(
-        model=None, seed=0, confidence_level=0.9, top=None, include=frozenset(), map_ms=None
+        model=None, seed=None, confidence_level=None, top=None, include=frozenset(), map_ms=None
     )
 
 

@@ -13,13 +13,15 @@ from typing import Any
 from msgspec import structs
 
 from podium.batching import Answered, Batching, Decode
+from podium.calibrated import Kept, calibration_file, read_calibration
 from podium.cpus import available_cpus
 from podium.engines.local import LocalEngine
 from podium.errors import Mistake, ModelError, SpecError, UnknownModel
 from podium.folder import FILE, parse
 from podium.options import Options
-from podium.pipeline import Pipeline, images_at_once, learn_labels, load_functions
+from podium.pipeline import Pipeline, images_together, learn_labels, load_functions
 from podium.pipeline.decode import Items
+from podium.pipeline.ensemble import told_of
 from podium.pipeline.preprocess import expected_input
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
 from podium.runtimes import Source, load, model_files
@@ -39,6 +41,7 @@ class Served:
     spec: ModelSpec
     version: str
     pipeline: Pipeline
+    kept: Kept
 
     @property
     def platform(self) -> str:
@@ -50,8 +53,12 @@ class Served:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the maker should read about the model, or the members of the ensemble."""
-        return tuple(note for member in self.pipeline.members for note in member.model.notes)
+        """What the maker should read about the model, or which member of the ensemble."""
+        return tuple(
+            note if note.startswith(file) else f"{file}: {note}"
+            for file, member in self.pipeline.by_file.items()
+            for note in member.notes
+        )
 
 
 class App:
@@ -154,12 +161,18 @@ class App:
         Raises:
             ModelError: it cannot be loaded, or does not fit.
         """
-        models = [load(source) for source in self.sources(spec)]
+        models = []
+        for file, source in zip(spec.files or ("",), self.sources(spec), strict=True):
+            with told_of(file):
+                models.append(load(source))
+        version = self._version(spec)
+        kept = self._kept(spec, version)
         signature = self._signature_of(spec, self.signature)
         pipeline = Pipeline(
-            signature, spec, models, self._engine, self._functions, self.spec.limits.map
-        )
-        return Served(spec, self._version(spec), pipeline)
+            signature, spec, models, self._engine, self._functions, self.spec.limits.map,
+            kept.calibration,
+        )  # fmt: skip
+        return Served(spec, version, pipeline, kept)
 
     def image_of(self, name: str | None) -> Image | None:
         """Return how images are read for the model `name`, or for the default one."""
@@ -173,6 +186,11 @@ class App:
         """Return what the runtime of a model gets, or of each member of an ensemble."""
         return self._sources(spec, self._signature_of(spec, self.signature))
 
+    def kept(self, name: str) -> Kept:
+        """Return the calibration of a model, loaded or not."""
+        served = self._served.get(name)
+        return served.kept if served else self._kept(self._specs[name], self.version(name))
+
     def version(self, name: str) -> str:
         """Return what names the content of the model's file, loaded or not."""
         served = self._served.get(name)
@@ -180,8 +198,8 @@ class App:
 
     @property
     def _at_once(self) -> int:
-        """How many items of waiting requests a model answers best at once."""
-        return ROWS_MERGED if self.spec.image is None else images_at_once(self.spec.image)
+        """How many items of waiting requests are best answered together."""
+        return ROWS_MERGED if self.spec.image is None else images_together(self.spec.image)
 
     def _merges(self, options: Options) -> bool:
         """Whether answers are the same in a larger batch: noise is drawn by the row's number."""
@@ -198,6 +216,10 @@ class App:
     def _version(self, spec: ModelSpec) -> str:
         sources = self.sources(spec)
         return _digest([file for one in sources for file in model_files(one.file, one.runtime)])
+
+    def _kept(self, spec: ModelSpec, version: str) -> Kept:
+        file = calibration_file(self.folder, spec)
+        return read_calibration(file, spec, version, self.spec.task.kind)
 
     def _image(self, spec: ModelSpec) -> Image | None:
         """Return a model's [image]; the maker's own preprocess gets whole pictures."""
@@ -219,7 +241,8 @@ class App:
             return signature
         first = self.spec.models[0]
         own = self._signature_of(first, signature)
-        labels = learn_labels(own, load(self._sources(first, own)[0]))
+        learned = (learn_labels(own, load(source)) for source in self._sources(first, own))
+        labels = next(filter(None, learned), ())
         wrong = list(check_labels(labels)) if labels else [
             Mistake("labels", "is missing, and the default model names no classes")
         ]  # fmt: skip

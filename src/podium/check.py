@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from podium.app import App
+from podium.calibrated import in_words
 from podium.errors import PodiumError
 from podium.options import Options
 from podium.pipeline.decode import Items, read_images, read_texts
@@ -32,6 +33,7 @@ class ModelReport:
     latency_ms: float = 0.0
     error: str = ""
     notes: tuple[str, ...] = ()
+    calibration: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,10 @@ def _check_model(app: App, name: str) -> ModelReport:
         latency = statistics.median(_latencies(app, name)) * 1000
     except PodiumError as err:
         return ModelReport(name, error=str(err))
-    return ModelReport(name, served.platform, served.version, load_s, latency, notes=served.notes)
+    notes = (*served.notes, *filter(None, [served.kept.trouble]))
+    calibration = served.kept.calibration
+    return ModelReport(name, served.platform, served.version, load_s, latency, notes=notes,
+                       calibration=in_words(calibration) if calibration else "")  # fmt: skip
 
 
 def _latencies(app: App, name: str) -> Iterator[float]:
@@ -151,6 +156,8 @@ def render_report(report: Report) -> None:
             console.print(f"[yellow]{escape(model.name)}: {escape(note)}", soft_wrap=True)
         if model.error:
             console.print(f"[red]{escape(model.name)}: {escape(model.error)}", soft_wrap=True)
+        if model.calibration:
+            console.print(f"{escape(model.name)}: {escape(model.calibration)}", soft_wrap=True)
     if report.examples:
         examples = Table("Example", "Model", "Expected", "Answer", "")
         for example in report.examples:

@@ -72,7 +72,7 @@ def serve(source: Path, **options: Any) -> None:
 )
 @serve_options
 def demo(name: str, cache: Path | None, **options: Any) -> None:
-    """Serve a demo that comes with Podium: penguins (default), digits or photos.
+    """Serve a demo of Podium's own: penguins (default), digits or photos.
 
     photos makes its models when it is first served, which needs podium[photos].
     """
@@ -107,6 +107,44 @@ def optimize(folder: Path, **options: Any) -> None:
     from podium.optimize import Wishes, optimize_application, render_outcome
 
     render_outcome(optimize_application(folder, Wishes(**options), click.echo))
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("data", metavar="LABELLED.csv", type=click.Path(path_type=Path))
+@click.option(
+    "--confidence-level",
+    default=0.9,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="How often the truth should be in the set or interval of an answer.",
+)
+@click.option("--model", "models", multiple=True, metavar="NAME",
+              help="A model to calibrate; repeat for several. All when left out.")  # fmt: skip
+@click.option(
+    "--method",
+    type=click.Choice(["lac", "aps", "absolute", "normalised"]),
+    help="lac (default) and aps make sets of labels; normalised (default where a model tells how "
+    "sure it is) and absolute make intervals of a value.",
+)
+@click.option("--target", metavar="NAME", help="The column of the answers; [task] target when "
+              "left out.")  # fmt: skip
+@click.option("--leave-out-known", is_flag=True, help="Leave out rows that stand in the training "
+              "data too.")  # fmt: skip
+def calibrate(folder: Path, data: Path, models: tuple[str, ...], **options: Any) -> None:
+    """Calibrate DIR's models on LABELLED.csv, whose rows no model has seen.
+
+    Every answer then has a prediction set or interval that holds the truth as often as the
+    confidence level says. What was found is kept as JSON beside each model.
+    """
+    from podium.calibrate import Wishes, calibrate_application, progress_line, render_outcome
+
+    wishes = Wishes(models=models, **options)
+    with progress_line() as progress:
+        outcome = calibrate_application(folder, data, wishes, progress)
+    render_outcome(outcome)
+    if not outcome.passed:
+        sys.exit(1)
 
 
 @main.command()

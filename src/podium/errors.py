@@ -6,6 +6,8 @@ PodiumError
 │   ├── MissingExtra         a package is not installed
 │   └── UntrustedModel       a model file is a program and nobody vouched for it
 ├── ServeError               the server cannot be started as asked
+├── DataError                a labelled file is wrong; all mistakes at once
+├── CalibrationError         a model cannot be calibrated, or not with so few labelled rows
 └── RequestError             one request cannot be answered
     ├── MalformedRequest     400 it cannot be read at all
     ├── UnknownModel         404
@@ -38,7 +40,7 @@ class PodiumError(Exception):
 
 
 class Mistake(NamedTuple):
-    """One thing that is wrong in podium.toml: the key and what to do about it."""
+    """One thing that is wrong in a file: the key, or the line and column; what to do about it."""
 
     key: str
     message: str
@@ -50,8 +52,7 @@ class SpecError(PodiumError):
     def __init__(self, file: Path, mistakes: Sequence[Mistake]) -> None:
         self.file = file
         self.mistakes = tuple(mistakes)
-        lines = (f"  {mistake.key}: {mistake.message}" for mistake in mistakes)
-        super().__init__("\n".join([f"{file}: {_count(len(mistakes), 'mistake')}", *lines]))
+        super().__init__(_listed(file, mistakes, len(mistakes)))
 
 
 class ModelError(PodiumError):
@@ -75,6 +76,20 @@ class UntrustedModel(ModelError):
 
 class ServeError(PodiumError):
     """The server cannot be started as asked."""
+
+
+class DataError(PodiumError):
+    """A labelled file is wrong; `mistakes` names the first of `count`, by line and column."""
+
+    def __init__(self, file: Path, mistakes: Sequence[Mistake], count: int | None = None) -> None:
+        self.file = file
+        self.mistakes = tuple(mistakes)
+        self.count = len(mistakes) if count is None else count
+        super().__init__(_listed(file, mistakes, self.count))
+
+
+class CalibrationError(PodiumError):
+    """A model cannot be calibrated at all, or not with so few labelled rows."""
 
 
 class FieldError(NamedTuple):
@@ -160,6 +175,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known name, or an empty string."""
     close = difflib.get_close_matches(name[:80], list(known), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _listed(file: Path, mistakes: Sequence[Mistake], count: int) -> str:
+    lines = [f"  {mistake.key}: {mistake.message}" for mistake in mistakes]
+    more = [f"  and {count - len(mistakes)} more"] if count > len(mistakes) else []
+    return "\n".join([f"{file}: {_count(count, 'mistake')}", *lines, *more])
 
 
 def _count(number: int, noun: str) -> str:

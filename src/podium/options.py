@@ -24,7 +24,7 @@ class Options(Struct, frozen=True):
 
     model: str | None = None
     seed: int | None = None
-    confidence_level: float = DEFAULT_LEVEL
+    confidence_level: float | None = None
     top: int | None = None
     include: frozenset[str] = frozenset()
     map_ms: int | None = None
@@ -55,6 +55,10 @@ class Options(Struct, frozen=True):
         if errors:
             raise InvalidInput([*errors, *(unknown.errors if unknown else ())])
         return cls(**values)  # type: ignore[arg-type]
+
+    def level(self, own: float = DEFAULT_LEVEL) -> float:
+        """Return the level asked for; where none is, `own`, such as a calibration's."""
+        return own if self.confidence_level is None else self.confidence_level
 
     def shown(self, labels: int) -> int:
         """Return how many of `labels` labels an answer names."""

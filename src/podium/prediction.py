@@ -69,9 +69,14 @@ class ValueUncertainty(Uncertainty, frozen=True, kw_only=True):
     """How sure a regressor is; aleatoric and epistemic parts are variances."""
 
     std: Annotated[
-        float | None, Meta(description="Standard deviation of the passes, in the value's unit.")
+        float | None,
+        Meta(description="Square root of the sum of the known parts, in the value's unit."),
     ] = None
-    interval: Annotated[Interval | None, Meta(description="Central interval of the passes.")] = None
+    interval: Annotated[
+        Interval | None,
+        Meta(description="Central interval of the passes; where the model tells variances, that of "
+             "the normal distribution with this value and std."),
+    ] = None  # fmt: skip
     prediction_interval: Annotated[
         Interval | None,
         Meta(description="Interval at the confidence level; null until calibrated."),

@@ -176,6 +176,14 @@ def test_content_tells_what_a_file_is(
         assert model.predict({model.inputs[0].name: ROWS})["output"].shape == (5, 3)
 
 
+def test_safetensors_that_begin_as_a_pickle_does(tmp_path: Path) -> None:
+    """A header whose length begins with the first byte of a pickle is none."""
+    bodies = (safetensors.torch.save(STATE, {"note": "x" * size}) for size in range(0, 256, 8))
+    body = next(body for body in bodies if body.startswith(b"\x80"))
+    model = load(source(written(tmp_path, body)))
+    assert torch.equal(model.module.head[3].weight, STATE["head.3.weight"])  # type: ignore[attr-defined]
+
+
 def test_file_of_another_kind(tmp_path: Path) -> None:
     """An archive or a file of something else is told as such."""
     file = tmp_path / "m.pt"

@@ -156,7 +156,8 @@ def test_program_that_was_exported_in_training_mode(tmp_path: Path) -> None:
     """Dropout and batch norm in training mode are refused with the way out."""
     assert error_of(tmp_path, exported(nets.Table().train())) == (
         "m.pt2: it was exported in training mode, where answers hang on chance and on other rows. "
-        "Call model.eval() before torch.export.export."
+        "Call model.eval() before torch.export.export; or, to serve it with its dropout on, write "
+        "samples = 100 into its [[models]] table."
     )
 
 

@@ -36,7 +36,8 @@ def test_models(penguins: Client) -> None:
     titles = ("Bayesian neural network", "Random forest", "Decision tree", "Naive Bayes")
     assert (answer.status, answer.content_type) == (200, JSON)
     assert answer.json() == {"models": [
-        {"name": name, "title": title, "version": version, "default": name == "bnn"}
+        {"name": name, "title": title, "version": version, "default": name == "bnn",
+         "calibration": None}
         for title, (name, version) in zip(titles, versions.items(), strict=True)
     ]}  # fmt: skip
 

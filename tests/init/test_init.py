@@ -185,13 +185,14 @@ def test_data_fill_in_the_rest(tmp_path: Path) -> None:
 
 
 def test_data_are_offered_where_the_maker_says_so(tmp_path: Path) -> None:
-    """With --offer-data the file is copied and can be downloaded."""
+    """With --offer-data the file is copied, can be downloaded, and counts as training data."""
     linear(tmp_path / "m.onnx")
     data = tmp_path / "d.csv"
     data.write_text("a,b,c,kind\n1,2,3,x\n2,3,4,y\n3,4,5,z\n")
     make(tmp_path / "m.onnx", tmp_path / "app", data=data, target="kind", offer_data=True)
-    (reference,) = parse(tmp_path / "app").spec.references
-    assert reference == Reference(title="The data set", file="data/d.csv")
+    spec = parse(tmp_path / "app").spec
+    assert spec.references == (Reference(title="The data set", file="data/d.csv"),)
+    assert spec.task.training == "data/d.csv"
     assert (tmp_path / "app/data/d.csv").read_text() == data.read_text()
 
 

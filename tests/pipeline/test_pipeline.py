@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from PIL import Image
 
 from podium.errors import RequestTooLarge
 from podium.options import Options
-from podium.pipeline import images_at_once
+from podium.pipeline import images_at_once, images_together
 from podium.prediction import ClassPrediction
 from podium.spec import Image as ImageSpec
 from tests.pipeline.test_maps import pipeline
@@ -38,14 +41,39 @@ def test_images_are_answered_a_few_at_a_time(count: int) -> None:
     assert max(model.rows) <= 2
 
 
+def test_images_are_encoded_together_and_inferred_in_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two steps are encoded before the first is inferred; then others may work."""
+    made, _ = pipeline(LARGE)
+    (member,) = made.members
+    done: list[str] = []
+
+    def noted(what: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*given: Any) -> Any:
+            done.append(what)
+            return call(*given)
+
+        return noting
+
+    monkeypatch.setattr(member, "encode", noted("encode", member.encode))
+    monkeypatch.setattr(made.engine, "infer", noted("infer", made.engine.infer))
+    monkeypatch.setattr(made.engine, "give_way", noted("give way", made.engine.give_way))
+    made.predict([Image.new("RGB", (8, 8))] * images_together(LARGE), Options())
+    assert done == ["encode", "encode", "infer", "infer"]
+    done.clear()
+    made.predict([Image.new("RGB", (8, 8))] * 5, Options())
+    assert done == ["encode", "encode", "infer", "infer", "give way", "encode", "infer"]
+
+
 def test_a_request_of_too_many_images_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the time of a request is over, its images are told to be too many."""
     made, model = pipeline(LARGE)
     monkeypatch.setattr(made.engine, "timeout_s", 0.0)
-    with pytest.raises(RequestTooLarge, match=r"^2 of 9 images were answered within 0 s") as caught:
+    with pytest.raises(RequestTooLarge, match=r"^4 of 9 images were answered within 0 s") as caught:
         made.predict([Image.new("RGB", (8, 8))] * 9, Options())
     assert [error.field for error in caught.value.errors] == ["image"]
-    assert model.rows == [2]
+    assert model.rows == [2, 2]
 
 
 def test_passes_are_cut_into_calls_of_bounded_size() -> None:

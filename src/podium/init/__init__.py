@@ -178,7 +178,7 @@ def create_application(order: Order, folder: Path, ask: Ask | None = None) -> tu
         guess = _guess(look, hints, ask)
         if data:
             guess = with_examples(guess, look.model(hints), data)
-        _write(folder, draft(guess, look.spec, _offered(order, folder)))
+        _write(folder, _draft(guess, look.spec, _offered(order, folder)))
         spare = order.trust and look.spec.trust is None
         return (*guess.notes, *(["--trust was not needed: the model is data."] if spare else []))
 
@@ -206,13 +206,23 @@ def _guess(look: Look, hints: Hints, ask: Ask | None) -> Guess:
     return look(ask.correct(hints, look))
 
 
-def _offered(order: Order, folder: Path) -> list[Reference]:
-    """Copy the data if they are offered; return the reference to them."""
+def _draft(guess: Guess, model: ModelSpec, data: str | None) -> dict[str, str]:
+    """Return the text files of the folder; `data` is the file that is offered in it."""
+    if data is None:
+        return draft(guess, model)
+    reason = "the data you gave; remove the line if no model was trained on them"
+    why = {**guess.why, "task.training": reason}
+    offered = Reference(title="The data set", file=data)
+    return draft(replace(guess, why=why), model, [offered], training=data)
+
+
+def _offered(order: Order, folder: Path) -> str | None:
+    """Copy the data if they are offered; return the file's name in the folder."""
     if order.data is None or not order.offer_data:
-        return []
+        return None
     (folder / "data").mkdir(exist_ok=True)
     shutil.copy2(order.data, folder / "data")
-    return [Reference(title="The data set", file=f"data/{order.data.name}")]
+    return f"data/{order.data.name}"
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

@@ -25,11 +25,18 @@ _LAST: Final = ("models", "references", "examples")
 """Tables that stand below those that describe the input."""
 
 
-def draft(guess: Guess, model: ModelSpec, references: Sequence[Reference] = ()) -> dict[str, str]:
+def draft(
+    guess: Guess,
+    model: ModelSpec,
+    references: Sequence[Reference] = (),
+    training: str | None = None,
+) -> dict[str, str]:
     """Return the text files of an application folder by their names."""
     apart = len(guess.labels) > MAX_LABELS and all(map(_is_line, guess.labels))
     labels = LABELS if apart else guess.labels or None
-    task = Task(kind=guess.kind, target=guess.target, labels=labels, unit=guess.unit)
+    task = Task(
+        kind=guess.kind, target=guess.target, labels=labels, unit=guess.unit, training=training
+    )
     spec = Spec(
         title=guess.title, task=task, models=(model,), features=guess.features, image=guess.image,
         text=guess.text, references=tuple(references), examples=guess.examples,

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import Final, Literal, TextIO, TypeVar
+from typing import Final, Literal, TypeVar
 
 from podium.cells import MAX_NUMBER, NUMBER
+from podium.csvfile import MISSING, CsvError, Rows, read_csv
 from podium.errors import FieldError, InvalidInput, nearest
 
 T = TypeVar("T")
 Texts = Mapping[str, str]
 """A row's cells by their columns, without those that miss."""
 
-MISSING: Final = frozenset(
-    ("", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
-)
-"""What pandas reads as a missing value."""
 MAX_VALUES: Final = 1000
 """A column with more different values is not remembered value by value."""
 SAMPLE: Final = 200
 SAMPLE_OF_A_LABEL: Final = 20
 
 _CHUNK: Final = 1000
-_MAX_LINE: Final = 10_000_000
 _IDENTIFIER: Final = re.compile(r"(?i:id|index|unnamed: 0|.*[_ -]id)|.*[a-z]I[dD]")
 
 
@@ -82,89 +77,42 @@ def read_header(file: Path) -> tuple[str, ...]:
     Raises:
         InvalidInput: it cannot be read, or names a column twice.
     """
-    return tuple(name for name in _decoded(file, lambda stream: _rows(file, stream)[0]) if name)
+    return tuple(filter(None, _read_csv(file, lambda rows: rows.header)))
 
 
 def read_table(file: Path, target: str) -> LabelledTable:
     """Read a CSV file whose column `target` holds the answers.
 
-    Commas, semicolons and tabs are told apart by the header, UTF-8 and Latin-1 by the bytes;
-    with semicolons, a comma in a number is its decimal point.
+    With semicolons between the cells, a comma in a number is its decimal point.
 
     Raises:
         InvalidInput: it cannot be read, or has no such column.
     """
-    return _decoded(file, partial(_read, file, target))
+    return _read_csv(file, partial(_read, file, target))
 
 
-def _decoded(file: Path, read: Callable[[TextIO], T]) -> T:
-    """Return what `read` makes of the file's text; Latin-1 decodes what UTF-8 does not."""
+def _read_csv(file: Path, read: Callable[[Rows], T]) -> T:
     try:
-        with file.open("rb") as start:
-            wide = start.read(2) in (b"\xff\xfe", b"\xfe\xff")
-        for encoding in ("utf-16",) if wide else ("utf-8-sig", "latin-1"):
-            try:
-                with file.open(encoding=encoding, newline="") as stream:
-                    return read(stream)
-            except UnicodeDecodeError as err:
-                reason = str(err)
-    except OSError as err:
-        reason = err.strerror or str(err)
-    raise _wrong(f"{file} cannot be read: {reason}")
+        return read_csv(file, read)
+    except CsvError as err:
+        raise InvalidInput([FieldError("--data", str(err))]) from err
 
 
-def _rows(file: Path, stream: TextIO) -> tuple[list[str], str, Iterator[list[str]]]:
-    """Return the header, the delimiter and all rows below that are not blank."""
-    first = stream.readline(_MAX_LINE)
-    delimiter = max(",;\t", key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
-    lines = chain([first], iter(partial(stream.readline, _MAX_LINE), ""))
-    reader = csv.reader(map(partial(_line, file), lines), delimiter=delimiter)
-    rows = _checked(file, reader)
-    header = next(rows, [])
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    if not header or twice:
-        told = f"names {', '.join(twice)} twice" if twice else "is empty"
-        raise _wrong(f"{file} {told}; expected one header line, and one line an item")
-    return header, delimiter, rows
-
-
-def _line(file: Path, text: str) -> str:
-    if len(text) == _MAX_LINE:
-        raise _wrong(f"{file} has a line of more than {_MAX_LINE:,} characters: is it a CSV file?")
-    return text
-
-
-def _checked(file: Path, reader: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Yield stripped rows, all as long as the first."""
-    width = 0
-    try:
-        for row in reader:
-            width = width or len(row)
-            if len(row) not in (0, width):
-                line = reader.line_num  # type: ignore[attr-defined]
-                raise _wrong(f"{file}, line {line}: {len(row)} cells; the header has {width}")
-            if row:
-                yield [cell.strip() for cell in row]
-    except csv.Error as err:
-        line = reader.line_num  # type: ignore[attr-defined]
-        raise _wrong(f"{file}, line {line}: {err}") from err
-
-
-def _read(file: Path, target: str, stream: TextIO) -> LabelledTable:
-    header, delimiter, rows = _rows(file, stream)
+def _read(file: Path, target: str, rows: Rows) -> LabelledTable:
+    header, lines = rows.header, iter(rows)
     if target not in header:
         hint = nearest(target, header) or f" Columns: {', '.join(filter(None, header))}."
         raise InvalidInput([FieldError("--target", f"{file} has no column {target!r}.{hint}")])
-    profiles = [_Profile(name, comma=delimiter == ";") for name in header]
+    profiles = [_Profile(name, comma=rows.decimal_comma) for name in header]
     sampler = _Sampler(header.index(target))
-    while chunk := list(islice(rows, _CHUNK)):
+    while chunk := list(islice(lines, _CHUNK)):
         for profile, cells in zip(profiles, zip(*chunk, strict=True), strict=True):
             profile.add(cells)
         for row in chunk:
             sampler.add(row)
     columns = {profile.name: profile.column() for profile in profiles if profile.name}
     if not sampler.all.seen:
-        raise _wrong(f"{file} has no row with a {target}")
+        raise CsvError(file, f"has no row with a {target}")
     return LabelledTable(
         file, columns.pop(target), tuple(columns.values()), sampler.all.kept(profiles),
         {label: one.kept(profiles) for label, one in sampler.by_label.items()},
@@ -272,7 +220,3 @@ class _Reservoir:
              if profile.name and cell not in MISSING}
             for row in self.rows
         )  # fmt: skip
-
-
-def _wrong(message: str) -> InvalidInput:
-    return InvalidInput([FieldError("--data", message)])

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from podium.init.guess import Findings
 from podium.init.hints import Hints
 from podium.init.table import MAX_VALUES, LabelledTable
+from podium.labelled import place_of
 from podium.runtimes import Model, Task, TensorSpec
 
 NO_LABELS: Final = "The file names no classes: write their names under [task] labels."
@@ -50,21 +51,13 @@ def label_of(value: str, labels: Sequence[str], model: Model) -> str | None:
     It is the label itself, what the model calls it, or its number from 0.
     """
     for names in (labels, model.labels):
-        plain = [_plain(name) for name in names]
-        if _plain(value) in plain:
-            return labels[plain.index(_plain(value))]
+        place = place_of(value, names)
+        if place is not None:
+            return labels[place]
     named = not any(label.isdecimal() for label in labels)
     if named and value.isdecimal() and int(value) < len(labels):
         return labels[int(value)]
     return None
-
-
-def _plain(text: str) -> str:
-    """Return a name as it is compared: 1 and 1.0 are the same, and true and True."""
-    try:
-        return str(float(text))
-    except ValueError:
-        return text.casefold()
 
 
 def _kind(

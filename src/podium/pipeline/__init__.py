@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from msgspec import structs
+
 from podium.engines import Engine
-from podium.errors import Mistake, ModelError, SpecError
+from podium.errors import FieldError, InvalidInput, Mistake, ModelError, SpecError
 from podium.folder import FILE
 from podium.options import Options
+from podium.pipeline.calibration import Calibration
 from podium.pipeline.decode import Items
+from podium.pipeline.early import Early
+from podium.pipeline.ensemble import ask_each, check_alike, shared_inputs, told_of
 from podium.pipeline.maps import Asked, Maps
-from podium.pipeline.member import Function, Member, images_at_once, pooled
+from podium.pipeline.member import Function, Member, images_at_once, images_together
 from podium.pipeline.postprocess import Scores
 from podium.pipeline.preprocess import Encoder, encoder
 from podium.pipeline.probe import probe_items
@@ -23,14 +29,15 @@ from podium.signature import Signature
 from podium.spec import Code, ModelSpec
 from podium.usercode import load_object, told
 
-__all__ = ["Pipeline", "images_at_once", "learn_labels", "load_functions"]
+__all__ = ["Pipeline", "images_at_once", "images_together", "learn_labels", "load_functions"]
 
 
 class Pipeline:
     """One model, or an ensemble of several, with all that stands before and after.
 
     Making one runs a probe batch through each model, which finds out what its outputs mean and
-    warms it up. Maps of where it looked may take `map_s` seconds a request.
+    warms it up. Maps of where it looked may take `map_s` seconds a request. With a calibration
+    every answer has a set or an interval.
 
     Raises:
         ModelError: a model does not fit the signature.
@@ -44,10 +51,18 @@ class Pipeline:
         engine: Engine,
         functions: dict[str, Function],
         map_s: float = 0.0,
+        calibration: Calibration | None = None,
     ) -> None:
         self.signature = signature
         self.engine = engine
-        self.members = tuple(Member(signature, spec, model, engine, functions) for model in models)
+        self.calibration = calibration
+        self.by_file: dict[str, Member] = {}
+        for file, model in zip(spec.files or ("",), models, strict=True):
+            with told_of(file):
+                self.by_file[file] = Member(signature, spec, model, engine, functions)
+        check_alike(self.by_file)
+        self.members = tuple(self.by_file.values())
+        self.early = Early.of(self.by_file, spec)
         own = "preprocess" in functions
         self.maps = Maps(signature.image, own, self.passes, map_s)
 
@@ -73,27 +88,62 @@ class Pipeline:
 
     def predict(self, items: Items, options: Options) -> list[Prediction]:
         """Return a prediction for each item: the stages after decoding, in their order."""
+        self._check_seed(options)
         if "map" in options.include:
             return self._predict_with_maps(items, options)
-        return self._answer(items, self.scores(items, options.seed or 0), options)
+        if self.early is not None:
+            return self._predict_each(self.early, items, options)
+        return self._answer(items, self._scaled(self.scores(items, options.seed or 0)), options)
 
     def scores(self, items: Items, seed: int = 0) -> Scores:
         """Return what the models say of items, before anything is made of it."""
-        return pooled(self.members, [member.scores(items, seed) for member in self.members])
+        watch = self.members[0].watch(len(items))
+        return ask_each(self.by_file, seed, lambda member, own: member.scores(items, own, watch))
+
+    def _check_seed(self, options: Options) -> None:
+        if options.seed is not None and not all(member.reproducible for member in self.members):
+            message = "this model keeps a random state of its own; leave seed out"
+            raise InvalidInput([FieldError("seed", message)])
+
+    def _predict_each(self, early: Early, items: Items, options: Options) -> list[Prediction]:
+        watch = self.members[0].watch(len(items))
+        predictions: list[Prediction] = []
+        for row in range(len(items)):
+            item = items[row : row + 1]
+            scores = early.scores(item, row, options.seed or 0, watch)
+            predictions += self._answer(item, self._scaled(scores), options)
+        return predictions
 
     def _predict_with_maps(self, items: Items, options: Options) -> list[Prediction]:
         budget_s, seed = self.maps.budget(len(items), options), options.seed or 0
         inputs = self.encode(items)
+        names = shared_inputs(self.by_file, items)
+
+        def ask(feed: Arrays, row: int | None, member: Member, own: int) -> Scores:
+            given = {name: feed[first] for name, first in names[member].items()}
+            return member.infer(given, own, row)
 
         def infer(feed: Arrays, row: int | None) -> Scores:
-            return pooled(self.members, [member.infer(feed, seed, row) for member in self.members])
+            return self._scaled(ask_each(self.by_file, seed, partial(ask, feed, row)))
 
         scores = infer(inputs, None)
         predictions = self._answer(items, scores, options)
         asked = Asked(items, inputs, scores)
         return self.maps.add(predictions, asked, infer, budget_s, self.engine.give_way)
 
+    def _scaled(self, scores: Scores) -> Scores:
+        return self.calibration.scaled(scores) if self.calibration else scores
+
     def _answer(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:
+        """Return predictions; a calibration's own level counts where none is asked for."""
+        if self.calibration is None:
+            return self._predictions(items, scores, options)
+        level = options.level(self.calibration.confidence_level)
+        options = structs.replace(options, confidence_level=level)
+        predictions = self._predictions(items, scores, options)
+        return self.calibration.attach(predictions, scores, self.signature.labels, items, options)
+
+    def _predictions(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:
         signature = self.signature
         if len(scores.values) != len(items):
             raise ModelError(

@@ -175,7 +175,7 @@ class Maps:
         budget_s: float,
         watch: _Watch,
     ) -> OcclusionMap | Caution:
-        if not asked.scores.graded:
+        if asked.scores.label_alone:
             return _no_map("a map needs probabilities, and this model tells a label alone")
         picture = self.picture(asked.inputs)
         said = _said(asked.scores)[row]

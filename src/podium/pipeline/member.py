@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
-
-import numpy as np
 
 from podium.engines import Engine
 from podium.errors import FieldError, ModelError, RequestTooLarge
@@ -15,7 +13,8 @@ from podium.pipeline.decode import Items
 from podium.pipeline.postprocess import Scores, custom_scores, find_head, find_value
 from podium.pipeline.preprocess import Encoder, custom_encoder, encoder
 from podium.pipeline.probe import probe_items
-from podium.pipeline.stochastic import NoiseInput, Outputs, Passes
+from podium.pipeline.randomness import COPIES, FEW_COPIES, alike, find_way
+from podium.pipeline.stochastic import Draw, NoiseInput, Outputs, Passes, count_rows, joined
 from podium.runtimes import Arrays, Model
 from podium.signature import Signature
 from podium.spec import Image, ModelSpec
@@ -25,16 +24,52 @@ Function = Callable[[Any], Any]
 VALUES_AT_ONCE: Final = 300_000
 """How many values of images a model gets at once: two pictures of 224 x 224.
 
-With EfficientNet-Lite0 and every core busy two take 3% less time each than one, four the same.
+With EfficientNet-Lite0 and every core busy two take 5% less time each than one, four 2% less.
 """
+STEPS_TOGETHER: Final = 2
+"""In how many such steps the images of waiting requests are answered together.
+
+An inference leaves the processor's caches without the code around it: what is done several times
+in a row between two inferences costs less.
+"""
+
+_CHANCE: Final = (
+    "Its answers to the same input differ: it draws something at random. samples = 100 in its "
+    "[[models]] would tell how sure it is."
+)
+
+
+class Watch:
+    """One request's time: between the calls of a model, others work, until the time is over.
+
+    `done` of its `count` items are answered, which come in `field`.
+    """
+
+    def __init__(self, engine: Engine, count: int, field: str) -> None:
+        self.done = 0
+        self._count = count
+        self._field = field
+        self._engine = engine
+        self._ends = time.perf_counter() + engine.timeout_s
+
+    def rest(self) -> None:
+        """Let others work.
+
+        Raises:
+            RequestTooLarge: it takes longer than a request may.
+        """
+        if time.perf_counter() > self._ends:
+            raise _too_many(self.done, self._count, self._field, self._engine.timeout_s)
+        self._engine.give_way()
 
 
 class Member:
     """The one model of a pipeline, or one of an ensemble.
 
-    `encode` turns items into the model's arrays, `postprocess` its outputs into scores. Making
-    one runs a probe batch through the model, which finds out what its outputs mean and warms it
-    up.
+    `encode` turns items into the model's arrays, `postprocess` its outputs into scores;
+    `reproducible` says whether the same request gets the same answer, `notes` what the maker
+    should read. Making one runs a probe batch through the model, which finds out what its outputs
+    mean and whether it draws at random, and warms it up.
 
     Raises:
         ModelError: the model does not fit the signature.
@@ -52,54 +87,103 @@ class Member:
         self.model = model
         self.engine = engine
         self.encode = self._make_encoder(spec.noise, functions.get("preprocess"))
-        self.passes = self._make_passes(spec)
-        self.postprocess = self._make_postprocess(functions.get("postprocess"))
+        self.passes: Passes | None = None
+        self.reproducible = True
+        self.postprocess = self._make_postprocess(self._probe(spec), functions.get("postprocess"))
 
-    def scores(self, items: Items, seed: int) -> Scores:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the maker should read about the model."""
+        if self.reproducible or self.passes is not None:
+            return self.model.notes
+        return (*self.model.notes, _CHANCE)
+
+    def scores(self, items: Items, seed: int, watch: Watch | None = None) -> Scores:
         """Return the scores of items; images go to the model a few at a time, for the memory.
+
+        `watch` is the time of the request, which else begins now.
 
         Raises:
             RequestTooLarge: it takes longer than a request may.
         """
         image, count = self.signature.image, len(items)
-        if image is None or self.passes is not None or count <= images_at_once(image):
-            return self.infer(self.encode(items), seed)
-        step, ends = images_at_once(image), time.perf_counter() + self.engine.timeout_s
-        parts = [self._outputs(self.encode(items[:step]), seed)]
-        for start in range(step, count, step):
-            if time.perf_counter() > ends:
-                raise _too_many(start, count, self.engine.timeout_s)
-            self.engine.give_way()
-            parts.append(self._outputs(self.encode(items[start : start + step]), seed))
-        return self.postprocess(
-            {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        )
+        step = max(1, count if image is None else images_at_once(image))
+        most = step if self.passes else STEPS_TOGETHER * step
+        watch = watch or self.watch(count)
+        parts: list[Outputs] = []
+        for start in range(0, max(1, count), most):
+            if start:
+                watch.done = start
+                watch.rest()
+            steps = [range(one, min(one + step, count))
+                     for one in range(start, max(1, min(start + most, count)), step)]  # fmt: skip
+            encoded = [self.encode(items[rows.start : rows.stop]) for rows in steps]
+            parts += [self.outputs(inputs, self._draw(rows, seed), watch.rest)
+                      for rows, inputs in zip(steps, encoded, strict=True)]  # fmt: skip
+        return self.scored(joined(parts, axis=0))
+
+    def watch(self, count: int) -> Watch:
+        """Return the time of a request of `count` items, which begins now."""
+        return Watch(self.engine, count, "inputs" if self.signature.image is None else "image")
 
     def infer(self, inputs: Arrays, seed: int, row: int | None = None) -> Scores:
         """Return the scores of encoded items; with `row`, each draws what that row draws."""
-        return self.postprocess(self._outputs(inputs, seed, row))
+        count = count_rows(inputs)
+        draw = self._draw(range(count), seed, row)
+        return self.scored(self.outputs(inputs, draw, self.watch(count).rest))
 
-    def _outputs(self, inputs: Arrays, seed: int, row: int | None = None) -> Outputs:
+    def outputs(self, inputs: Arrays, draw: Draw, rest: Callable[[], None]) -> Outputs:
+        """Return what the model says of encoded items in some passes; `rest` between its calls."""
         if self.passes is None:
             return self.engine.infer(self.model, inputs)
-        return self.passes.run(inputs, seed, row)
+        return self.passes.some(inputs, draw, rest)
 
-    def _make_passes(self, spec: ModelSpec) -> Passes | None:
-        if spec.samples is None:
-            return None
-        infer = partial(self.engine.infer, self.model)
-        if spec.noise is None:
-            raise ModelError("samples without noise is not served yet")
-        way = NoiseInput(self.model, spec.noise, spec.samples, infer)
-        return Passes(way, spec.samples, self.engine.give_way)
+    def scored(self, outputs: Outputs) -> Scores:
+        """Return the scores in what the model says."""
+        scores = self.postprocess(outputs)
+        return scores if self.reproducible else scores._replace(reproducible=False)
+
+    def _draw(self, rows: range, seed: int, same_row: int | None = None) -> Draw:
+        return Draw(rows, range(self.passes.samples if self.passes else 1), seed, same_row)
 
     def _make_encoder(self, noise: str | None, preprocess: Function | None) -> Encoder:
         if preprocess is not None:
             return custom_encoder(preprocess, self.signature, self.model, noise)
         return encoder(self.signature, self.model, noise)
 
-    def _make_postprocess(self, postprocess: Function | None) -> Callable[[Outputs], Scores]:
-        probe = self._probe()
+    def _probe(self, spec: ModelSpec) -> Outputs:
+        """Return what the model says of a probe batch, and find out how it draws at random."""
+        try:
+            inputs = self.encode(probe_items(self.signature))
+            self.passes = self._make_passes(spec, inputs)
+            draw = self._draw(range(count_rows(inputs)), seed=0)
+            probe = self.outputs(inputs, draw, _no_rest)
+            if self.passes is None:
+                self.reproducible = alike(probe, self.outputs(inputs, draw, _no_rest))
+            else:
+                self.reproducible = self.passes.way.reproducible
+        except ModelError:
+            raise
+        except Exception as err:  # whatever a framework or the maker's code raises
+            raise ModelError(f"The model fails on a probe batch: {err}") from err
+        return probe
+
+    def _make_passes(self, spec: ModelSpec, inputs: Arrays) -> Passes | None:
+        if spec.samples is None:
+            return None
+        rows, copies = (2, COPIES) if self.signature.features else (1, FEW_COPIES)
+        few = {name: array[:rows] for name, array in inputs.items()}
+        if spec.noise is None:
+            return Passes(find_way(self.model, self.engine, few, copies), spec.samples)
+        infer = partial(self.engine.infer, self.model)
+        way = NoiseInput(self.model, spec.noise, spec.samples, infer)
+        draw = Draw(range(rows), range(2), seed=0)
+        way.reproducible = alike(way.run(few, draw), way.run(few, draw))
+        return Passes(way, spec.samples)
+
+    def _make_postprocess(
+        self, probe: Outputs, postprocess: Function | None
+    ) -> Callable[[Outputs], Scores]:
         labels = self.signature.labels
         if postprocess is not None:
             classes = len(labels) if self.signature.kind == "classification" else None
@@ -112,51 +196,28 @@ class Member:
             head = find_head(probe, passes, self.model.labels, labels)
         return lambda outputs: head.scores(outputs, passes)
 
-    def _probe(self) -> Outputs:
-        try:
-            return self._outputs(self.encode(probe_items(self.signature)), seed=0)
-        except ModelError:
-            raise
-        except Exception as err:  # whatever a framework or the maker's code raises
-            raise ModelError(f"The model fails on a probe batch: {err}") from err
-
 
 def images_at_once(image: Image) -> int:
     """Return how many images a model answers best at once, so that they stay in the caches."""
     return max(2, VALUES_AT_ONCE // (image.size[0] * image.size[1] * image.channels))
 
 
-def pooled(members: Sequence[Member], parts: Sequence[Scores]) -> Scores:
-    """Return the scores of an ensemble from those of its members, one vote each.
-
-    A member that is asked several times has as many votes as passes; of one that has votes of
-    its own, such as a forest, the mean counts.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    votes = [_vote(member, part) for member, part in zip(members, parts, strict=True)]
-    told = [vote.variances for vote in votes if vote.variances is not None]
-    return Scores(
-        np.concatenate([vote.values for vote in votes], axis=1),
-        sampled=True,
-        variances=np.concatenate(told, axis=1) if len(told) == len(votes) else None,
-        reproducible=all(vote.reproducible for vote in votes),
-    )
+def images_together(image: Image) -> int:
+    """Return how many images of waiting requests are answered together, in steps of a few."""
+    return STEPS_TOGETHER * images_at_once(image)
 
 
-def _vote(member: Member, scores: Scores) -> Scores:
-    if member.passes is not None or not scores.sampled:
-        return scores
-    variances = scores.variances
-    return scores._replace(
-        values=scores.values.mean(axis=1, keepdims=True),
-        variances=None if variances is None else variances.mean(axis=1, keepdims=True),
-    )
+def _too_many(done: int, count: int, field: str, seconds: float) -> RequestTooLarge:
+    if count == 1:
+        message = f"the answer takes longer than {seconds:g} s ([limits] timeout)"
+    else:
+        what = "images" if field == "image" else "inputs"
+        message = (
+            f"{done} of {count} {what} were answered within {seconds:g} s ([limits] timeout); "
+            "send fewer at a time"
+        )
+    return RequestTooLarge(message, [FieldError(field, message)])
 
 
-def _too_many(done: int, count: int, seconds: float) -> RequestTooLarge:
-    message = (
-        f"{done} of {count} images were answered within {seconds:g} s ([limits] timeout); send "
-        "fewer at a time"
-    )
-    return RequestTooLarge(message, [FieldError("image", message)])
+def _no_rest() -> None:
+    """Let nobody else work: nobody waits while a model is loaded."""

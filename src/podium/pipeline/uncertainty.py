@@ -2,14 +2,17 @@
 
 The entropy of the mean prediction splits into an aleatoric part, the mean entropy of the
 passes, and an epistemic part, the mutual information of answer and pass (Depeweg et al. 2018,
-"Decomposition of Uncertainty in Bayesian Deep Learning"). For a regression the parts are
-variances. Entropies are in nats.
+"Decomposition of Uncertainty in Bayesian Deep Learning"). Entropies are in nats. For a regression
+the parts are variances: the noise in the data that the model tells, averaged over the passes, and
+the variance of the passes; their sum is the whole by the law of total variance (Kendall & Gal 2017,
+"What Uncertainties Do We Need in Bayesian Deep Learning for Computer Vision?").
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -38,8 +41,9 @@ def class_predictions(
 ) -> list[ClassPrediction]:
     """Return one prediction an item from scores of shape (batch, passes, classes)."""
     mean = scores.values.mean(axis=1) if scores.sampled else scores.values[:, 0]
-    if not scores.graded:
-        return [_ungraded(labels[int(row.argmax())], caution)
+    if scores.label_alone:
+        unknown = ClassUncertainty(reproducible=scores.reproducible)
+        return [ClassPrediction(labels[int(row.argmax())], None, None, unknown, caution)
                 for row, caution in zip(mean, cautions, strict=True)]  # fmt: skip
     order = _likeliest(mean, options.shown(len(labels)))
     certainty = _class_uncertainties(scores, mean, order, labels, options)
@@ -55,20 +59,12 @@ def value_predictions(
     scores: Scores, unit: str | None, options: Options, cautions: Sequence[list[Caution]]
 ) -> list[ValuePrediction]:
     """Return one prediction an item from scores of shape (batch, passes)."""
-    mean = scores.values.mean(axis=1).tolist()
-    if not scores.sampled:
-        return [ValuePrediction(value, unit, ValueUncertainty(), caution)
-                for value, caution in zip(mean, cautions, strict=True)]  # fmt: skip
-    variance = scores.values.var(axis=1).tolist()
-    low, high = _interval(scores.values, options.confidence_level).tolist()
-    passes = scores.values.tolist() if "samples" in options.include else None
+    mean = scores.values.mean(axis=1)
+    certainty = _value_uncertainties(scores, mean, options)
     return [
-        ValuePrediction(mean[i], unit, ValueUncertainty(
-            epistemic=variance[i], std=math.sqrt(variance[i]), interval=(low[i], high[i]),
-            interval_level=options.confidence_level, samples=scores.values.shape[1],
-            sample_values=passes[i] if passes else UNSET), cautions[i])
-        for i in range(len(mean))
-    ]  # fmt: skip
+        ValuePrediction(value, unit, uncertainty, caution)
+        for value, uncertainty, caution in zip(mean.tolist(), certainty, cautions, strict=True)
+    ]
 
 
 def entropy(probabilities: Floats) -> Floats:
@@ -89,17 +85,16 @@ def _class_uncertainties(
             )
             for e in total.tolist()
         ]
-    # Rounding may leave the mean of the parts a hair above the whole.
-    aleatoric = np.minimum(entropy(scores.values).mean(axis=1), total)
-    low, high = _interval(scores.values, options.confidence_level)
+    aleatoric, epistemic = _entropy_parts(scores, total)
+    low, high = _interval(scores.values, options.level())
     return [
         ClassUncertainty(
             entropy=float(total[i]),
             entropy_normalized=float(total[i]) / top,
-            aleatoric=float(aleatoric[i]),
-            epistemic=float(total[i] - aleatoric[i]),
+            aleatoric=aleatoric[i],
+            epistemic=epistemic[i],
             intervals=_named_intervals(low[i], high[i], order[i], labels),
-            interval_level=options.confidence_level,
+            interval_level=options.level(),
             samples=scores.values.shape[1],
             sample_probabilities=_named_samples(scores.values[i], order[i], labels)
             if "samples" in options.include
@@ -108,6 +103,74 @@ def _class_uncertainties(
         )
         for i in range(len(mean))
     ]
+
+
+def _entropy_parts(
+    scores: Scores, total: Floats
+) -> tuple[Sequence[float | None], Sequence[float | None]]:
+    """Return the aleatoric and the epistemic part of each item's total entropy."""
+    if not scores.graded:  # a vote for a label does not tell how sure it is
+        return [None] * len(total), [None] * len(total)
+    # Rounding may leave the mean of the parts a hair above the whole.
+    aleatoric = np.minimum(entropy(scores.values).mean(axis=1), total)
+    return aleatoric.tolist(), (total - aleatoric).tolist()
+
+
+def _value_uncertainties(scores: Scores, mean: Floats, options: Options) -> list[ValueUncertainty]:
+    aleatoric, epistemic = variance_parts(scores)
+    std = spread(aleatoric, epistemic)
+    if std is None:
+        return [ValueUncertainty(reproducible=scores.reproducible) for _ in mean]
+    low, high = _value_interval(scores, mean, std, options.level())
+    drawn = scores.sampled and "samples" in options.include
+    return [
+        ValueUncertainty(
+            aleatoric=None if aleatoric is None else float(aleatoric[i]),
+            epistemic=None if epistemic is None else float(epistemic[i]),
+            std=float(std[i]),
+            interval=(float(low[i]), float(high[i])),
+            interval_level=options.level(),
+            samples=scores.values.shape[1] if scores.sampled else None,
+            sample_values=scores.values[i].tolist() if drawn else UNSET,
+            reproducible=scores.reproducible,
+        )
+        for i in range(len(mean))
+    ]
+
+
+def variance_parts(scores: Scores) -> tuple[Floats | None, Floats | None]:
+    """Return the aleatoric and the epistemic variance of each value; None where it is not told."""
+    aleatoric = None if scores.variances is None else scores.variances.mean(axis=1)
+    return aleatoric, _epistemic_variance(scores)
+
+
+def spread(*parts: Floats | None) -> Floats | None:
+    """Return the standard deviation of the known parts of a variance together, if there are any."""
+    known = [part for part in parts if part is not None]
+    return np.asarray(np.sqrt(np.sum(known, axis=0))) if known else None
+
+
+def _epistemic_variance(scores: Scores) -> Floats | None:
+    """Return the variance of the passes with what each tells of its own; None for a single one."""
+    apart = scores.values.var(axis=1) if scores.sampled else None
+    if scores.epistemic is None:
+        return apart
+    told: Floats = scores.epistemic.mean(axis=1)
+    return told if apart is None else told + apart
+
+
+def _value_interval(
+    scores: Scores, mean: Floats, std: Floats, level: float
+) -> tuple[Floats, Floats]:
+    """Return the central interval: of the passes, or of a normal distribution.
+
+    A model that tells variances says more than its passes span.
+    """
+    if scores.variances is None and scores.epistemic is None:
+        low, high = _interval(scores.values, level)
+        return low, high
+    reach = -NormalDist().inv_cdf((1 - level) / 2) * std
+    return mean - reach, mean + reach
 
 
 def _likeliest(mean: Floats, count: int) -> NDArray[np.intp]:
@@ -129,10 +192,6 @@ def _class_prediction(
     named = {labels[rank]: probabilities[rank] for rank in ranks}
     best = ranks[0]
     return ClassPrediction(labels[best], probabilities[best], named, uncertainty, cautions)
-
-
-def _ungraded(label: str, cautions: list[Caution]) -> ClassPrediction:
-    return ClassPrediction(label, None, None, ClassUncertainty(), cautions)
 
 
 def _interval(values: Floats, level: float) -> Floats:

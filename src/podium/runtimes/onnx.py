@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,9 @@ _DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "tensor(bool)": np.dtype(np.bool_),
     "tensor(string)": np.dtype(np.object_),
 }
+_DRAWING: Final = threading.Lock()
+"""Held while what is drawn hangs on a seed, of which ONNX Runtime has one for all graphs."""
+
 _ZIPMAP: Final = "seq(map("
 _LABELS: Final = "podium.labels"
 _FEATURES: Final = "podium.features"
@@ -110,6 +114,18 @@ class OnnxModel(Model):
         """Run the graph; a graph of fixed batch size is run as often as the batch needs."""
         feed = {spec.name: np.asarray(inputs[spec.name], spec.dtype) for spec in self.inputs}
         return in_batches(self._run, feed, self.batch_size)
+
+    @contextlib.contextmanager
+    def drawing(self, seed: int) -> Iterator[None]:
+        """Within, what Dropout draws hangs on `seed`, unless its node has a seed of its own.
+
+        Other random operators keep the state that they got when the graph was loaded.
+        """
+        import onnxruntime as ort
+
+        with _DRAWING:
+            ort.set_seed(seed)
+            yield
 
     def _run(self, feed: Arrays) -> Outputs:
         results = self.session.run(None, dict(feed))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ def load(source: Source) -> Model:
 
     A class is made once, without arguments, where the weights may be read; its object then has
     `predict` or is called. It gets one array, the batch, and returns an array or a dict of them.
+    If the object has a method `seed(value)`, it is called before a prediction that is to hang on
+    a seed, a whole number below 2**32.
 
     Raises:
         ModelError: it cannot be imported or made.
@@ -30,14 +34,16 @@ def load(source: Source) -> Model:
         raise ModelError(f'{source.file.name}: write python = "module:name" instead of file')
     try:
         found = load_object(source.root, source.code)
-        answer = _answer(found() if inspect.isclass(found) else found)
+        made = found() if inspect.isclass(found) else found
+        answer, seed = _answer(made), _seed(made)
     except Exception as err:  # whatever the maker's code raises
         why = told(err, source.root)
         raise ModelError(f"{source.code!r} in {source.file.name} cannot be loaded: {why}") from err
     inputs = () if source.expects is None else (source.expects,)
     return PythonModel(
-        platform="python", inputs=inputs, answer=answer, code=source.code, root=source.root
-    )
+        platform="python", inputs=inputs, answer=answer, seed=seed, code=source.code,
+        root=source.root,
+    )  # fmt: skip
 
 
 def files(file: Path) -> tuple[Path, ...]:
@@ -55,11 +61,23 @@ def files(file: Path) -> tuple[Path, ...]:
 
 @dataclass(kw_only=True)
 class PythonModel(Model):
-    """A function of the maker."""
+    """A function of the maker, and the one that seeds what it draws at random, if there is one."""
 
     answer: Callable[[Any], Any]
+    seed: Callable[[int], Any] | None
     code: str
     root: Path
+    lock: AbstractContextManager[Any] = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def drawing(self, seed: int) -> Iterator[None]:
+        """Within, what the maker's model draws hangs on `seed`; one thread at a time."""
+        if self.seed is None:
+            yield
+            return
+        with self.lock:
+            self.seed(seed)
+            yield
 
     def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return what the function makes of the batch; more than one input come as a dict.
@@ -85,6 +103,11 @@ class PythonModel(Model):
                 "answer an item in their order"
             )
         return array
+
+
+def _seed(made: Any) -> Callable[[int], Any] | None:
+    seed = getattr(made, "seed", None)
+    return seed if callable(seed) else None
 
 
 def _answer(made: Any) -> Callable[[Any], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from msgspec import Meta
@@ -72,6 +73,10 @@ class ModelSpec(Table, frozen=True, kw_only=True):
             yield Mistake("samples", "noise needs the number of passes, such as samples = 100")
         if len(self.files) == 1:
             yield Mistake("files", "an ensemble needs at least two; use file for one")
+        paths = [PurePosixPath(name) for name in self.files]
+        for index, path in enumerate(paths):
+            if path in paths[:index]:
+                yield Mistake(f"files[{index}]", f"{str(path)!r} is named twice; it has one vote")
         if self.files and self.trust is not None:
             yield Mistake("trust", "vouches for one file; save the members of an ensemble as data")
         for key in ("python", "factory"):

@@ -55,8 +55,13 @@ def export_onnx(source: Source, example: Arrays, file: Path) -> None:
     """Write a Keras model as an ONNX graph of the same input names; any batch fits.
 
     Raises:
-        ModelError: it holds an operator that ONNX lacks.
+        ModelError: it draws at random, or holds an operator that ONNX lacks.
     """
+    if source.random:
+        raise ModelError(
+            f"{source.file.name} cannot be exported: an ONNX graph does not draw as its layers do. "
+            "Serve the Keras file itself, or export it without samples."
+        )
     load(source).export(example, file)
     missing = unknown_operators(file)
     if missing:

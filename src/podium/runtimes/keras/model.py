@@ -6,35 +6,42 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from podium.errors import ModelError
-from podium.runtimes.base import Arrays, Model, Source, TensorSpec
+from podium.runtimes.base import Arrays, Source, TensorSpec
 from podium.runtimes.batches import Outputs, in_batches
+from podium.runtimes.keras.random import keep_drawing
 from podium.runtimes.keras.tell import caution, choices, image, task
 from podium.runtimes.quiet import quiet
 from podium.runtimes.tensorflow import plain, tensor_spec
+from podium.runtimes.tensorflow.drawing import DrawingModel
 
 
 @dataclass(kw_only=True)
-class KerasModel(Model):
+class KerasModel(DrawingModel):
     """A Keras model; `call` takes and returns the flat arrays of its inputs and outputs."""
 
     built: Any
-    call: Callable[..., Sequence[Any]]
     batch_size: int | None
 
+    def together(self, passes: int) -> Self | None:
+        """Return a model that makes `passes` passes in one call, on TensorFlow."""
+        import keras
+
+        return super().together(passes) if keras.backend.backend() == "tensorflow" else None
+
     def predict(self, inputs: Arrays) -> Outputs:
-        """Run the model, without dropout and the like."""
+        """Run the model; unless it has `draws`, without dropout and the like."""
         feed = {spec.name: np.asarray(inputs[spec.name], spec.dtype) for spec in self.inputs}
         return in_batches(self._run, feed or inputs, self.batch_size)
 
     def _run(self, feed: Arrays) -> Outputs:
         found = [plain(array) for array in self.call(*feed.values())]
         names = [spec.name for spec in self.outputs] or _numbered(len(found))
-        return dict(zip(names, found, strict=True))
+        return self._settled(dict(zip(names, found, strict=True)), feed)
 
     def export(self, example: Arrays, file: Path) -> None:
         """Write the model as an ONNX graph; `example` is a batch of its inputs."""
@@ -61,6 +68,7 @@ def adapt(source: Source, built: Any, loss: object, notes: tuple[str, ...]) -> K
 
     if not built.built:
         raise ModelError(f"{source.file.name} was saved before its first call. Call it, then save.")
+    draws = keep_drawing(source.file.name, built) if source.random else None
     inputs = _inputs(source, built, choices(keras, built))
     sizes = {spec.shape[0] for spec in inputs if spec.shape}
     return KerasModel(
@@ -71,8 +79,9 @@ def adapt(source: Source, built: Any, loss: object, notes: tuple[str, ...]) -> K
         image=image(built, inputs),
         notes=tuple(filter(None, [*notes, caution(built)])),
         built=built,
-        call=_caller(keras, built),
+        call=_caller(keras, built, training=source.random),
         batch_size=sizes.pop() if len(sizes) == 1 else None,
+        draws=draws,
     )
 
 
@@ -122,11 +131,11 @@ def _packed(keras: Any, built: Any, values: Sequence[Any]) -> Any:
     return keras.tree.pack_sequence_as(_structure(built), list(values))
 
 
-def _caller(keras: Any, built: Any) -> Callable[..., Sequence[Any]]:
+def _caller(keras: Any, built: Any, training: bool) -> Callable[..., Sequence[Any]]:
     """Return the fastest way of the backend to call a model from any thread."""
 
     def run(*values: Any) -> Any:
-        return keras.tree.flatten(built(_packed(keras, built, values), training=False))
+        return keras.tree.flatten(built(_packed(keras, built, values), training=training))
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from podium.runtimes.base import Arrays, Model, Source, TensorSpec, folder_files
 from podium.runtimes.batches import Outputs, in_batches
 from podium.runtimes.quiet import quiet
 from podium.runtimes.tensorflow import savedmodel
+from podium.runtimes.tensorflow.drawing import DrawingModel, Draws
 from podium.runtimes.versions import mismatch
 
 SIGNATURE = "serving_default"
@@ -85,11 +85,10 @@ def tensor_spec(name: str, shape: Any, dtype: str) -> TensorSpec:
 
 
 @dataclass(kw_only=True)
-class SavedModel(Model):
-    """A signature of a SavedModel; `root` keeps its variables and tables alive."""
+class SavedModel(DrawingModel):
+    """A signature of a SavedModel, `call`; `root` keeps its variables and tables alive."""
 
     root: Any
-    call: Callable[..., dict[str, Any]]
     batch_size: int | None
 
     def predict(self, inputs: Arrays) -> Outputs:
@@ -101,7 +100,8 @@ class SavedModel(Model):
         import tensorflow as tf
 
         tensors = {name: tf.constant(array) for name, array in feed.items()}
-        return {name: plain(found.numpy()) for name, found in self.call(**tensors).items()}
+        found = self.call(**tensors)
+        return self._settled({name: plain(one.numpy()) for name, one in found.items()}, feed)
 
 
 def _adapt(source: Source, root: Any) -> SavedModel:
@@ -118,6 +118,7 @@ def _adapt(source: Source, root: Any) -> SavedModel:
         root=root,
         call=call,
         batch_size=sizes.pop() if len(sizes) == 1 else None,
+        draws=Draws(call.variables) if source.random else None,
     )  # fmt: skip
 
 

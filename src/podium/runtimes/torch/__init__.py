@@ -6,7 +6,9 @@ import pickle
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +19,10 @@ from numpy.typing import NDArray
 from podium.errors import ModelError
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec, needs
 from podium.runtimes.batches import in_batches
+from podium.runtimes.torch.drawing import drawing, keep_drawing, trial_shape
 from podium.runtimes.torch.file import EXPORT, Kind, kind_of, load_weights, reason
 from podium.runtimes.torch.program import Program, read_program
+from podium.runtimes.torch.together import Together, find_together
 from podium.runtimes.torch.weights import build_module
 from podium.runtimes.trust import require_trust
 from podium.usercode import let_import
@@ -29,9 +33,6 @@ _WORDS: Final[dict[Kind, str]] = {
     "saved": "weights of torch.save",
     "safetensors": "weights in safetensors",
 }
-_ROWS: Final = 2
-_PIXELS: Final = 64
-"""The size of a trial batch, where nothing tells it."""
 
 
 def load(source: Source) -> Model:
@@ -49,9 +50,12 @@ def load(source: Source) -> Model:
     # It is the whole process's number; every model is given the same.
     torch.set_num_threads(source.threads)
     if kind == "program":
-        return ProgramModel.of(read_program(source.file))
+        return ProgramModel.of(read_program(source.file, source.random))
     modules = {"torchscript": _scripted, "saved": _saved, "safetensors": _safetensors}
-    return _described(source, ModuleModel.of(modules[kind](source)))
+    model = _described(source, ModuleModel.of(modules[kind](source)))
+    if source.random:
+        model.notes += keep_drawing(source.file.name, model, model.module)
+    return model
 
 
 def files(file: Path) -> tuple[Path, ...]:
@@ -77,11 +81,15 @@ def export_onnx(source: Source, example: Arrays, file: Path) -> None:
 
 @dataclass(kw_only=True)
 class TorchModel(Model):
-    """A module that answers from `least` to `most` rows at once; None is no bound."""
+    """A module that answers from `least` to `most` rows at once; None is no bound.
+
+    With `vectorized` it makes several passes a call.
+    """
 
     module: Any
     least: int = 1
     most: int | None = None
+    vectorized: Together | None = None
 
     @abstractmethod
     def tensors(self, inputs: Arrays) -> dict[str, Any]:
@@ -100,12 +108,29 @@ class TorchModel(Model):
             size = self.most
         return in_batches(self._run, given, size)
 
+    def drawing(self, seed: int) -> AbstractContextManager[None]:
+        """Within, what the module draws from PyTorch's generator hangs on `seed`."""
+        return drawing(seed)
+
+    def together(self, passes: int) -> TorchModel | None:
+        """Return the model that makes `passes` passes by one call of vmap, if it can."""
+        found = self._together
+        return None if found is None else replace(self, vectorized=replace(found, passes=passes))
+
+    @cached_property
+    def _together(self) -> Together | None:
+        return find_together(self)
+
     def _run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         import torch
 
-        with torch.inference_mode():
-            found = self.answer(self.tensors(inputs))
-            return {name: _array(tensor) for name, tensor in found.items()}
+        tensors = self.tensors(inputs)
+        if self.vectorized is not None:
+            found = self.vectorized.run(self.answer, tensors)
+        else:
+            with torch.inference_mode():
+                found = self.answer(tensors)
+        return {name: _array(tensor) for name, tensor in found.items()}
 
 
 @dataclass(kw_only=True)
@@ -139,7 +164,7 @@ class ProgramModel(TorchModel):
 
 @dataclass(kw_only=True)
 class ModuleModel(TorchModel):
-    """A module in eval mode; `dtype` is that of its weights, which floats are turned into."""
+    """A module; `dtype` is that of its weights, which floats are turned into."""
 
     dtype: Any
 
@@ -293,7 +318,7 @@ def _described(source: Source, model: ModuleModel) -> ModuleModel:
 
 
 def _zeros(spec: TensorSpec) -> NDArray[Any]:
-    return np.zeros((_ROWS, *(size or _PIXELS for size in spec.shape[1:])), spec.dtype)
+    return np.zeros(trial_shape(spec), spec.dtype)
 
 
 def _first_layer(module: Any) -> TensorSpec | None:

@@ -35,11 +35,12 @@ def kind_of(file: Path) -> Kind:
         head = stream.read(_HEADER_BYTES + 1)
     if head.startswith(ZIP):
         return _kind_of_archive(file)
-    if head.startswith(_PICKLE):
-        return "saved"
+    # Before pickles: the length of the header may begin with their first byte.
     length = int.from_bytes(head[:_HEADER_BYTES], "little")
     if head[_HEADER_BYTES:] == b"{" and length <= file.stat().st_size - _HEADER_BYTES:
         return "safetensors"
+    if head.startswith(_PICKLE):
+        return "saved"
     raise ModelError(
         f"{file.name} is damaged, or no model of PyTorch: it is no torch.export program, no "
         "weights of torch.save or safetensors, and no TorchScript"

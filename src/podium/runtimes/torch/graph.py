@@ -60,13 +60,15 @@ def names_of(arguments: Sequence[Json]) -> Iterator[str]:
 class GraphMaker:
     """Makes an FX graph; `values` are its nodes, and constants, by their names in the JSON.
 
-    A graph within the graph has a maker of its own, on the same FX graph. `origins` are, for a
+    A graph within the graph has a maker of its own, on the same FX graph. With `random`, nodes may
+    draw as in training. `origins` are, for a
     node, the nodes of the program's state that it may share memory with; `written` are those of
     the state that the program writes to.
     """
 
     graph: Any
     values: dict[str, Any]
+    random: bool = False
     origins: dict[Any, frozenset[Any]] = field(default_factory=dict)
     written: set[Any] = field(default_factory=set)
 
@@ -94,7 +96,7 @@ class GraphMaker:
             values = tuple(map(self._argument, given.values()))
             self._keep(outputs, self.graph.call_function(function, values))
             return
-        check_arguments(node["target"], schema, given)
+        check_arguments(node["target"], schema, given, self.random)
         self._keep(outputs, self.graph.call_function(function, *self._placed(schema, given)))
         self._trace(schema, given, list(names_of(outputs)), shapes)
 
@@ -108,7 +110,8 @@ class GraphMaker:
             )
         body = graph["as_graph"]["graph"]
         values = dict(zip(names_of(body["inputs"]), map(self._argument, operands), strict=True))
-        return GraphMaker(self.graph, values, self.origins, self.written).results(body)
+        inner = GraphMaker(self.graph, values, self.random, self.origins, self.written)
+        return inner.results(body)
 
     def _placed(self, schema: Any, given: Json) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments in their places as far as they go without a gap, others by name."""

@@ -78,8 +78,10 @@ def operator_of(target: str) -> Any:
     return found
 
 
-def check_arguments(target: str, schema: Any, given: Json) -> None:
+def check_arguments(target: str, schema: Any, given: Json, random: bool) -> None:
     """Check the arguments of an operator, by their names.
+
+    With `random` it may draw as in training, if it does not also compute statistics of the batch.
 
     Raises:
         UntrustedModel: one could be the name of a file.
@@ -93,10 +95,17 @@ def check_arguments(target: str, schema: Any, given: Json) -> None:
     if texts:
         raise UntrustedModel(f"it calls {target!r} with a text as {texts[0]!r}; it could be a file")
     training = any(given.get(name) == {"as_bool": True} for name in ("train", "training"))
+    norm = "eps" in known
     # A norm that keeps no statistics takes those of the batch at all times.
-    alone = "eps" in known and "as_tensor" not in given.get("running_mean", {})
-    if training and not alone:
+    alone = norm and "as_tensor" not in given.get("running_mean", {})
+    if training and random and norm and not alone:
+        raise ModelError(
+            "its batch-norm was exported in training mode, where answers hang on other rows. Call "
+            "eval() on those layers, behind model.train(), before torch.export.export"
+        )
+    if training and not random and not alone:
         raise ModelError(
             "it was exported in training mode, where answers hang on chance and on other rows. "
-            "Call model.eval() before torch.export.export"
+            "Call model.eval() before torch.export.export; or, to serve it with its dropout on, "
+            "write samples = 100 into its [[models]] table"
         )

@@ -47,8 +47,8 @@ class Program(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_program(file: Path) -> Program:
-    """Return the program in a file.
+def read_program(file: Path, random: bool = False) -> Program:
+    """Return the program in a file; with `random` it may draw as in training.
 
     Raises:
         UntrustedModel: something in it could run code.
@@ -60,7 +60,7 @@ def read_program(file: Path) -> Program:
             members = ProgramArchive.of(archive)
             body = members.body()
             note = _version_note(file, body)
-            return _program(body, members.state(), note)
+            return _program(body, members.state(), note, random)
         except UntrustedModel as err:
             raise UntrustedModel(f"{file.name}: {err}") from err
         except ModelError as err:
@@ -80,13 +80,13 @@ def _version_note(file: Path, body: Json) -> str:
     return mismatch(file.name, saved if saved[:1].isdigit() else None, "torch")
 
 
-def _program(body: Json, state: Mapping[str, Any], note: str) -> Program:
+def _program(body: Json, state: Mapping[str, Any], note: str, random: bool) -> Program:
     import torch
 
     module = body["graph_module"]
     shapes, specs = module["graph"]["tensor_values"], module["signature"]["input_specs"]
     inputs = [name for spec in specs for name in _user_input(spec)]
-    maker = GraphMaker(torch.fx.Graph(), {})
+    maker = GraphMaker(torch.fx.Graph(), {}, random)
     for index, name in enumerate(inputs):
         maker.values[name] = maker.graph.placeholder(f"input_{index}")
     tensors = _add_state(maker, specs, state)

@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from podium.errors import ModelError, PodiumError
 from podium.runtimes.base import Arrays, Model, Source, TensorSpec, folder_files, needs
+from podium.runtimes.torch.drawing import drawing, keep_drawing
 from podium.runtimes.transformers.preprocessor import image_of
 from podium.runtimes.transformers.pretrained import CONFIG, PROCESSORS, audit, staged
 from podium.runtimes.versions import installed_version, mismatch
@@ -61,6 +62,8 @@ def load(source: Source) -> Model:
         module = _module(folder, stage, kind)
         make = _image_model if kind == "image" else _text_model
         model = make(folder, stage, module)
+        if source.random:
+            model.notes += keep_drawing(folder.name, model, module)
     model.notes = tuple(note for note in (other, *model.notes) if note)
     return model
 
@@ -92,6 +95,10 @@ class PretrainedModel(Model):
                 for start in range(0, len(items), self.rows)
             ]
         return {"logits": np.concatenate(parts)}
+
+    def drawing(self, seed: int) -> AbstractContextManager[None]:
+        """Within, what the module draws from PyTorch's generator hangs on `seed`."""
+        return drawing(seed)
 
 
 def _kind(folder: Path, config: Mapping[str, Any]) -> Kind:

@@ -1,0 +1,156 @@
+"""What `podium calibrate` found out about a model, and what it makes of the model's answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from msgspec import Struct, structs
+from PIL.Image import Image
+
+from podium.options import Options
+from podium.pipeline.conformal import (
+    Coverage,
+    Fit,
+    labelled_rows_needed,
+    prediction_intervals,
+    prediction_sets,
+    ranks,
+)
+from podium.pipeline.metrics import Floats
+from podium.pipeline.postprocess import Scores
+from podium.prediction import Caution, Interval, Prediction
+
+FORMAT: Final = 1
+SET: Final = "prediction_set"
+INTERVAL: Final = "prediction_interval"
+
+_EMPTY: Final[dict[str, str]] = {
+    "lac": "No label fits at a confidence level of {:g}: the model is less sure of this input than "
+           "of those it was calibrated on, and the input may be unlike them. A higher "
+           "confidence_level names labels.",
+    "aps": "No label is left at a confidence level of {:g}: the model is right more often than "
+           "that, so that chance empties a set now and then. A higher confidence_level names "
+           "labels.",
+}  # fmt: skip
+_FULL: Final = "Every label is possible at a confidence level of {:g}: the model rules none out."
+
+
+class Calibration(Struct, frozen=True, kw_only=True):
+    """The calibration of one model, as it stands in its file.
+
+    `version` names the content of the model's files. `data` is the labelled file's name, `sha256`
+    its hash, `rows` the labelled rows in it; `date` is as in 2026-11-23. `confidence_level` is
+    that of answers whose request names none.
+    """
+
+    format: int = FORMAT
+    model: str
+    version: str
+    data: str
+    sha256: str
+    rows: int
+    date: str
+    confidence_level: float
+    fit: Fit
+    coverage: Coverage
+
+    def scaled(self, scores: Scores) -> Scores:
+        """Return what the model says, at the temperature that makes it as sure as it is right."""
+        return self.fit.scaled(scores)
+
+    def attach(
+        self,
+        predictions: Sequence[Prediction],
+        scores: Scores,
+        labels: Sequence[str],
+        items: Sequence[object],
+        options: Options,
+    ) -> list[Prediction]:
+        """Return predictions with their set or interval at `options.level()`.
+
+        `scores` are scaled. A set names all labels in it, whatever `top` is; with "aps" chance has
+        a part, which hangs on the item's content and the seed alone.
+        """
+        level = options.level()
+        if scores.values.ndim == 2:
+            return self._with_intervals(predictions, scores, level)
+        drawn = keys(items, options.seed or 0) if self.fit.method == "aps" else np.empty(0)
+        return self._with_sets(predictions, scores, labels, drawn, level)
+
+    def _with_sets(
+        self,
+        predictions: Sequence[Prediction],
+        scores: Scores,
+        labels: Sequence[str],
+        drawn: Floats,
+        level: float,
+    ) -> list[Prediction]:
+        found = prediction_sets(self.fit, scores, drawn, level)
+        if found is None:
+            caution = self._not_reached(SET, level, "The set holds every label.")
+            everything = ranks(scores.values.mean(axis=1))
+            return [_told(one, SET, [labels[index] for index in row], level, caution)
+                    for one, row in zip(predictions, everything, strict=True)]  # fmt: skip
+        return [
+            _told(one, SET, [labels[index] for index in row], level,
+                  self._of_size(len(row), len(labels), level))
+            for one, row in zip(predictions, found, strict=True)
+        ]  # fmt: skip
+
+    def _with_intervals(
+        self, predictions: Sequence[Prediction], scores: Scores, level: float
+    ) -> list[Prediction]:
+        found = prediction_intervals(self.fit, scores, level)
+        if found is None:
+            caution = self._not_reached(INTERVAL, level, "There is no interval.")
+            return [_told(one, INTERVAL, None, level, caution) for one in predictions]
+        return [_told(one, INTERVAL, (low, high), level, None)
+                for one, (low, high) in zip(predictions, found.tolist(), strict=True)]  # fmt: skip
+
+    def _of_size(self, size: int, labels: int, level: float) -> Caution | None:
+        """Return what to know of a set that is empty or holds every label."""
+        if size == 0:
+            return Caution(SET, "prediction_set_empty", _EMPTY[self.fit.method].format(level))
+        if size == labels:
+            return Caution(SET, "prediction_set_full", _FULL.format(level))
+        return None
+
+    def _not_reached(self, field: str, level: float, outcome: str) -> Caution:
+        needed = labelled_rows_needed(level, self.fit.method)
+        return Caution(field, "level_not_reached", (
+            f"The model was calibrated on {self.rows} labelled rows; a confidence level of "
+            f"{level:g} needs {needed}. {outcome}"))  # fmt: skip
+
+
+def keys(items: Sequence[object], seed: int = 0) -> Floats:
+    """Return a number in [0, 1) for each item, evenly spread by chance.
+
+    It hangs on the item's content and the seed alone, so that an answer is the same again,
+    whatever else the request holds, and yet differs between items.
+    """
+    salt = str(seed).encode()
+    digests = (hashlib.blake2b(_content(item), digest_size=8, key=salt) for item in items)
+    return np.array([int.from_bytes(one.digest()) >> 11 for one in digests]) / (1 << 53)
+
+
+def _content(item: object) -> bytes:
+    if isinstance(item, Image):
+        return repr((item.mode, item.size)).encode() + item.tobytes()
+    return repr(item).encode()
+
+
+def _told(
+    prediction: Prediction,
+    field: str,
+    found: list[str] | Interval | None,
+    level: float,
+    caution: Caution | None,
+) -> Prediction:
+    """Return a prediction with its set or interval, and what to know of it."""
+    fields: dict[str, Any] = {field: found, "confidence_level": level}
+    uncertainty = structs.replace(prediction.uncertainty, **fields)
+    warnings = [*prediction.warnings, caution] if caution else prediction.warnings
+    return structs.replace(prediction, uncertainty=uncertainty, warnings=warnings)

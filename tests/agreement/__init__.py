@@ -1,0 +1,1 @@
+"""The same arrays give the same numbers here and in independent libraries."""
