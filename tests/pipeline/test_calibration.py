@@ -79,9 +79,9 @@ def test_a_set_names_its_labels_from_the_likeliest_down() -> None:
 @pytest.mark.parametrize(
     ("method", "message"),
     [
-        ("lac", "No label fits at a confidence level of 0.8: the model is less sure of this input "
-                "than of those it was calibrated on, and the input may be unlike them. A higher "
-                "confidence_level names labels."),
+        ("lac", "No label fits at a confidence level of 0.8: the model is surer of most rows that "
+                "it was calibrated on than of this input, which is a hard one or unlike them. A "
+                "higher confidence_level names labels."),
         ("aps", "No label is left at a confidence level of 0.8: the model is right more often than "
                 "that, so that chance empties a set now and then. A higher confidence_level names "
                 "labels."),

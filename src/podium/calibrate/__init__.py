@@ -242,8 +242,26 @@ def render_outcome(outcome: Outcome) -> None:
     for one in done:
         file = outcome.folder / one.file.relative_to(outcome.folder.resolve())
         console.print(f"Wrote {escape(str(file))}", soft_wrap=True)
-    console.print(escape(_next(outcome, done)) if done else "[red]No model was calibrated.",
-                  soft_wrap=True)  # fmt: skip
+    if not done:
+        console.print("[red]No model was calibrated.")
+        return
+    for told in (_hint(outcome, done), _next(outcome, done)):
+        if told:
+            console.print(escape(told), soft_wrap=True)
+
+
+def _hint(outcome: Outcome, done: Sequence[Calibrated]) -> str:
+    """Return what to do where models are right more often than the level asks."""
+    small = [one.model for one in done
+             if outcome.signature.kind == "classification"
+             and one.calibration is not None and one.calibration.coverage.size < 1]  # fmt: skip
+    if not small:
+        return ""
+    return (
+        f"Sets of {', '.join(small)} hold less than one label on average: a model that is right "
+        f"more often than {outcome.level:g} leaves the inputs that it is least sure of without. A "
+        "higher --confidence-level, or --method aps, leaves fewer sets empty."
+    )
 
 
 def _cells(found: Calibration, unit: str | None) -> list[str]:

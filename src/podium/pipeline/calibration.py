@@ -28,8 +28,8 @@ SET: Final = "prediction_set"
 INTERVAL: Final = "prediction_interval"
 
 _EMPTY: Final[dict[str, str]] = {
-    "lac": "No label fits at a confidence level of {:g}: the model is less sure of this input than "
-           "of those it was calibrated on, and the input may be unlike them. A higher "
+    "lac": "No label fits at a confidence level of {:g}: the model is surer of most rows that it "
+           "was calibrated on than of this input, which is a hard one or unlike them. A higher "
            "confidence_level names labels.",
     "aps": "No label is left at a confidence level of {:g}: the model is right more often than "
            "that, so that chance empties a set now and then. A higher confidence_level names "
