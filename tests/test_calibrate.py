@@ -104,7 +104,7 @@ def test_a_calibration_is_kept_beside_each_model(folder: Path, data: Path) -> No
     assert found == {
         "format": 1, "model": "twice", "version": App(folder).version("twice"), "data": "rows.csv",
         "sha256": hashlib.sha256(data.read_bytes()).hexdigest(), "rows": 300,
-        "date": datetime.now(UTC).date().isoformat(), "confidence_level": 0.8,
+        "date": datetime.now(UTC).date().isoformat(), "confidence_level": 0.8, "passes": 1,
     }  # fmt: skip
     assert (fit["method"], fit["rows"], len(fit["scores"])) == ("lac", 150, 150)
     # The logits are twice too large. 150 rows tell a temperature within about 15%.

@@ -260,8 +260,8 @@ def test_text_page(notes: Client) -> None:
     assert (area.tag, area.attributes["name"]) == ("textarea", "text")
     assert area.attributes["dir"] == "auto"
     assert "required" in area.attributes
-    assert area.attributes["aria-describedby"] == "text-help"
-    assert page.by_id("text-help").text == "At most 10,000 characters."
+    assert area.attributes["aria-describedby"] == "text-note"
+    assert page.by_id("text-note").text == "At most 10,000 characters."
     assert page.values() == {"text": "", "model": "crc"}
 
 

@@ -82,9 +82,9 @@ def test_a_set_names_its_labels_from_the_likeliest_down() -> None:
         ("lac", "No label fits at a confidence level of 0.8: the model is surer of most rows that "
                 "it was calibrated on than of this input, which is a hard one or unlike them. A "
                 "higher confidence_level names labels."),
-        ("aps", "No label is left at a confidence level of 0.8: the model is right more often than "
-                "that, so that chance empties a set now and then. A higher confidence_level names "
-                "labels."),
+        ("aps", "No label is left at a confidence level of 0.8: this method draws by chance "
+                "whether the last label stays, and of an input that the model is sure of it is the "
+                "only one. A higher confidence_level leaves more labels."),
     ],
 )  # fmt: skip
 def test_an_empty_set_is_told(method: str, message: str) -> None:
@@ -137,7 +137,7 @@ def test_a_level_that_so_few_rows_do_not_reach_has_no_interval() -> None:
         "is no interval."))]  # fmt: skip
 
 
-def test_sets_with_chance_hang_on_the_item_and_the_seed_alone() -> None:
+def test_sets_with_chance_hang_on_the_item_alone() -> None:
     """With aps equal items have equal sets wherever they stand, and others differ."""
     made = calibration(NINE, "aps")
     items = [(float(number), "Biscoe") for number in range(200)]
@@ -158,7 +158,18 @@ def test_sets_with_chance_hang_on_the_item_and_the_seed_alone() -> None:
         found.uncertainty.prediction_set
         for found in sets(made, shares, items, confidence_level=0.7, seed=1)
     ]
-    assert other != one
+    assert other == one  # else one could try seeds until a set suits
+
+
+@pytest.mark.parametrize(("made", "told"), [(2, True), (3, False), (4, False)])
+def test_fewer_passes_than_calibrated_with_are_told(made: int, told: bool) -> None:
+    """Answers of fewer passes vary more than those that the promise was made for."""
+    kept = calibration([0.5] * 9, "absolute", passes=3)
+    (one,) = intervals(kept, [[1.0] * made])
+    caution = Caution("prediction_interval", "fewer_passes", (
+        "The model was calibrated with 3 passes and answered with 2: the truth may lie outside "
+        "more often than the confidence level says."))  # fmt: skip
+    assert one.warnings == ([HOT, caution] if told else [HOT])
 
 
 @pytest.mark.parametrize(
@@ -172,13 +183,12 @@ def test_sets_with_chance_hang_on_the_item_and_the_seed_alone() -> None:
     ids=["rows", "texts", "images"],
 )  # fmt: skip
 def test_keys_hang_on_the_content(items: Any) -> None:
-    """Items of any kind have a number of their own, the same for the same content and seed."""
+    """Items of any kind have a number of their own, the same for the same content."""
     first = keys(items)
     assert len(set(first.tolist())) == 3
     copies = [item.copy() if isinstance(item, Image.Image) else item for item in items]
     np.testing.assert_array_equal(keys(copies), first)
     np.testing.assert_array_equal(keys(items[::-1]), first[::-1])
-    assert set(keys(items, 1).tolist()).isdisjoint(first.tolist())
 
 
 def test_keys_are_spread_evenly() -> None:

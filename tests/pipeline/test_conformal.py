@@ -308,8 +308,9 @@ def test_coverage_of_sets_by_cross_validation(method: Any) -> None:
     share = sum(held) / 203
     assert told.size == pytest.approx(np.mean(sizes))
     assert told == Coverage(
-        0.8, 4, 203, share, *wilson(sum(held), 203), told.size, told.before, told.after
-    )
+        0.8, 4, 203, share, *wilson(sum(held), 203), told.size, sizes.count(0) / 203, told.before,
+        told.after,
+    )  # fmt: skip
     assert told.before == Quality.of(scores.values.mean(axis=1), truth)
     assert told.after is not None
     assert told.after != told.before

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,6 +17,9 @@ from podium.engines.local import LocalEngine
 from podium.errors import InvalidInput, RequestTooLarge
 from podium.options import Options
 from podium.pipeline import Pipeline
+from podium.pipeline.early import LEAST, Early, _parts
+from podium.pipeline.member import Member
+from podium.pipeline.postprocess import Scores
 from podium.prediction import ValuePrediction
 from podium.runtimes import Arrays, Model, TensorSpec
 from podium.signature import Row, Signature
@@ -96,6 +99,17 @@ def test_an_answer_does_not_depend_on_the_batch(by_call: bool) -> None:
     alone = answers(made, (2.0,))
     assert answers(made, (2.0,), (0.01,), (50.0,))[0] == alone[0]
     assert answers(made, (2.0,)) == alone
+
+
+@pytest.mark.parametrize(("width", "passes"), [(0.5, 20), (0.1, 30), (0.05, 67), (0.01, 337)])
+def test_rare_answers_are_waited_for(width: float, passes: int) -> None:
+    """Passes that all agree end at the rule of three: 3 / width, as parts of passes are made."""
+    scores = Scores(np.tile([1.0, 0.0], (1, 400, 1)), sampled=True)
+    early = Early({"": cast(Member, None)}, 400, width, None)
+    parts = [part.stop for part in _parts(400, LEAST)]
+    ends = (stop for stop in parts
+            if early._is_narrow(scores._replace(values=scores.values[:, :stop]), stop))  # fmt: skip
+    assert next(ends) == passes
 
 
 def test_fewer_samples_than_are_believed_are_all_made() -> None:

@@ -57,7 +57,7 @@ def test_temperature_is_where_scipy_finds_the_least_loss(rows: int, passes: int)
     def loss(log_temperature: float) -> float:
         powers = values ** math.exp(-log_temperature)
         mean = (powers / powers.sum(axis=2, keepdims=True)).mean(axis=1)
-        beforehand = norm.logpdf(log_temperature, 0, math.log(2))
+        beforehand = norm.logpdf(log_temperature, 0, 0.35)
         return float(-np.log(mean[np.arange(rows), labels]).sum() - beforehand)
 
     found = minimize_scalar(

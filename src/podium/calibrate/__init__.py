@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _LINES_TOLD: Final = 10
+_EMPTY: Final = 0.01
+"""The share of empty sets that is worth a word."""
 Progress = Callable[[str, int, int], None]
 """Gets a model's name, how many rows it has answered, and of how many."""
 
@@ -182,7 +184,7 @@ def _calibrated(
     calibration = Calibration(
         model=name, version=served.version, data=data.file.name, sha256=digest,
         rows=len(data.lines), date=datetime.now(UTC).date().isoformat(), confidence_level=level,
-        fit=learned, coverage=coverage,
+        passes=scores.values.shape[1], fit=learned, coverage=coverage,
     )  # fmt: skip
     return Calibrated(name, file, calibration)
 
@@ -251,16 +253,15 @@ def render_outcome(outcome: Outcome) -> None:
 
 
 def _hint(outcome: Outcome, done: Sequence[Calibrated]) -> str:
-    """Return what to do where models are right more often than the level asks."""
-    small = [one.model for one in done
-             if outcome.signature.kind == "classification"
-             and one.calibration is not None and one.calibration.coverage.size < 1]  # fmt: skip
-    if not small:
+    """Return what to do where sets hold no label."""
+    found = {one.model: one.calibration.coverage.empty for one in done if one.calibration}
+    empty = {model: share for model, share in found.items() if share > _EMPTY}
+    if not empty:
         return ""
+    shares = ", ".join(f"{share:.1%} of {model}'s" for model, share in empty.items())
     return (
-        f"Sets of {', '.join(small)} hold less than one label on average: a model that is right "
-        f"more often than {outcome.level:g} leaves the inputs that it is least sure of without. A "
-        "higher --confidence-level, or --method aps, leaves fewer sets empty."
+        f"Of the sets {shares} are empty, as happens where a model is right more often than "
+        f"{outcome.level:g}. A higher --confidence-level leaves fewer empty."
     )
 
 
@@ -277,10 +278,13 @@ def _next(outcome: Outcome, done: Sequence[Calibrated]) -> str:
     kind = "prediction_set" if classes else "prediction_interval"
     rows = min(one.calibration.fit.rows for one in done if one.calibration is not None)
     most = math.floor(1000 * rows / (rows + 1)) / 1000
+    apart = 200 * math.sqrt(outcome.level * (1 - outcome.level) / (rows + 2))
     return (
         f"Coverage is how often the truth was in the {kind}, cross-validated, with its 95% "
-        "interval.\nEvery answer now has one; a running server takes it up when it starts anew. "
-        f"With these rows a request may ask for a confidence_level of up to {most:.3f}.\n"
+        f"interval. Of the answers to come it may be up to {apart:.0f} points more or less, "
+        f"since {rows:,} rows decide.\nEvery answer now has one; a running server takes it up when "
+        "it starts anew. With these rows a request may ask for a confidence_level of up to "
+        f"{most:.3f}.\n"
         f"Next:\n  podium serve {outcome.folder}"
     )
 

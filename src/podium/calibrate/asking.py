@@ -65,7 +65,7 @@ class Asking:
             except InvalidInput:
                 mistakes += self._refused(lines, items)
             else:
-                drawn.append(keys(items, 0))
+                drawn.append(keys(items))
                 self._check(parts[0])
             done += len(lines)
             told(done)

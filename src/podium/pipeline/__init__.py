@@ -110,7 +110,7 @@ class Pipeline:
         predictions: list[Prediction] = []
         for row in range(len(items)):
             item = items[row : row + 1]
-            scores = early.scores(item, row, options.seed or 0, watch)
+            scores = early.scores(item, row, options.seed or 0, watch, self._scaled)
             predictions += self._answer(item, self._scaled(scores), options)
         return predictions
 

@@ -21,7 +21,7 @@ from podium.pipeline.conformal import (
 )
 from podium.pipeline.metrics import Floats
 from podium.pipeline.postprocess import Scores
-from podium.prediction import Caution, Interval, Prediction
+from podium.prediction import Caution, Interval, Prediction, ValuePrediction
 
 FORMAT: Final = 1
 SET: Final = "prediction_set"
@@ -31,9 +31,9 @@ _EMPTY: Final[dict[str, str]] = {
     "lac": "No label fits at a confidence level of {:g}: the model is surer of most rows that it "
            "was calibrated on than of this input, which is a hard one or unlike them. A higher "
            "confidence_level names labels.",
-    "aps": "No label is left at a confidence level of {:g}: the model is right more often than "
-           "that, so that chance empties a set now and then. A higher confidence_level names "
-           "labels.",
+    "aps": "No label is left at a confidence level of {:g}: this method draws by chance whether "
+           "the last label stays, and of an input that the model is sure of it is the only one. A "
+           "higher confidence_level leaves more labels.",
 }  # fmt: skip
 _FULL: Final = "Every label is possible at a confidence level of {:g}: the model rules none out."
 
@@ -43,7 +43,7 @@ class Calibration(Struct, frozen=True, kw_only=True):
 
     `version` names the content of the model's files. `data` is the labelled file's name, `sha256`
     its hash, `rows` the labelled rows in it; `date` is as in 2026-11-23. `confidence_level` is
-    that of answers whose request names none.
+    that of answers whose request names none, `passes` how many were behind an answer.
     """
 
     format: int = FORMAT
@@ -54,6 +54,7 @@ class Calibration(Struct, frozen=True, kw_only=True):
     rows: int
     date: str
     confidence_level: float
+    passes: int = 1
     fit: Fit
     coverage: Coverage
 
@@ -72,13 +73,24 @@ class Calibration(Struct, frozen=True, kw_only=True):
         """Return predictions with their set or interval at `options.level()`.
 
         `scores` are scaled. A set names all labels in it, whatever `top` is; with "aps" chance has
-        a part, which hangs on the item's content and the seed alone.
+        a part, which hangs on the item's content alone.
         """
         level = options.level()
         if scores.values.ndim == 2:
-            return self._with_intervals(predictions, scores, level)
-        drawn = keys(items, options.seed or 0) if self.fit.method == "aps" else np.empty(0)
-        return self._with_sets(predictions, scores, labels, drawn, level)
+            told = self._with_intervals(predictions, scores, level)
+        else:
+            drawn = keys(items) if self.fit.method == "aps" else np.empty(0)
+            told = self._with_sets(predictions, scores, labels, drawn, level)
+        made = scores.values.shape[1]
+        return told if made >= self.passes else [self._with_fewer(one, made) for one in told]
+
+    def _with_fewer(self, prediction: Prediction, made: int) -> Prediction:
+        """Return an answer of fewer passes than those it was calibrated on, which vary more."""
+        field = INTERVAL if isinstance(prediction, ValuePrediction) else SET
+        caution = Caution(field, "fewer_passes", (
+            f"The model was calibrated with {self.passes} passes and answered with {made}: the "
+            "truth may lie outside more often than the confidence level says."))  # fmt: skip
+        return structs.replace(prediction, warnings=[*prediction.warnings, caution])
 
     def _with_sets(
         self,
@@ -125,14 +137,14 @@ class Calibration(Struct, frozen=True, kw_only=True):
             f"{level:g} needs {needed}. {outcome}"))  # fmt: skip
 
 
-def keys(items: Sequence[object], seed: int = 0) -> Floats:
+def keys(items: Sequence[object]) -> Floats:
     """Return a number in [0, 1) for each item, evenly spread by chance.
 
-    It hangs on the item's content and the seed alone, so that an answer is the same again,
-    whatever else the request holds, and yet differs between items.
+    It hangs on the item's content alone: an answer is the same again, whatever else the request
+    holds, and yet differs between items. A seed has no part in it, so that an item that was
+    among the labelled rows gets its number from then, and nobody can try seeds until a set suits.
     """
-    salt = str(seed).encode()
-    digests = (hashlib.blake2b(_content(item), digest_size=8, key=salt) for item in items)
+    digests = (hashlib.blake2b(_content(item), digest_size=8) for item in items)
     return np.array([int.from_bytes(one.digest()) >> 11 for one in digests]) / (1 << 53)
 
 

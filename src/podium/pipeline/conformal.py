@@ -80,8 +80,9 @@ class Coverage(Struct, frozen=True):
     """How often the truth was in the set or interval of rows left out in turn.
 
     `low` and `high` are the 95% interval of `coverage`, `size` is the mean number of labels, or
-    the mean width in the value's unit. `before` and `after` are the quality of the probabilities
-    of the rows left out, without and with the temperature; None for a regression.
+    the mean width in the value's unit, `empty` the share of sets without a label. `before` and
+    `after` are the quality of the probabilities of the rows left out, without and with the
+    temperature; None for a regression.
     """
 
     level: float
@@ -91,6 +92,7 @@ class Coverage(Struct, frozen=True):
     low: float
     high: float
     size: float
+    empty: float = 0.0
     before: Quality | None = None
     after: Quality | None = None
 
@@ -210,7 +212,7 @@ def cross_validate(
     )
     low, high = wilson(int(held.sum()), len(held))
     return Coverage(level, folds, len(held), float(held.mean()), low, high, float(sizes.mean()),
-                    *quality)  # fmt: skip
+                    float((sizes == 0).mean()), *quality)  # fmt: skip
 
 
 def prediction_sets(

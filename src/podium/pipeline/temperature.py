@@ -27,8 +27,12 @@ probabilities mean something: where there are smaller ones, 0 counts as the smal
 LOWEST: Final = 0.05
 HIGHEST: Final = 100.0
 """Between which a temperature is sought."""
-DOUBT: Final = math.log(2)
-"""How far from 1 a temperature is beforehand: twice or half, give or take, before a row is seen."""
+DOUBT: Final = 0.35
+"""The standard deviation of a temperature's logarithm before a row is seen: between 0.5 and 2.
+
+With 11 and 51 rows of the penguins' models and of simulated ones a wider one made the log loss of
+other rows worse where the model had been right, and gained little where it had not.
+"""
 STEPS: Final = 25
 PRECISE: Final = 1e-4
 """How precisely the logarithm of the temperature is found."""

@@ -81,7 +81,7 @@ def _class_uncertainties(
     if not scores.sampled:
         return [
             ClassUncertainty(
-                entropy=e, entropy_normalized=e / top, reproducible=scores.reproducible
+                entropy=e, entropy_normalized=min(e / top, 1.0), reproducible=scores.reproducible
             )
             for e in total.tolist()
         ]
@@ -90,7 +90,7 @@ def _class_uncertainties(
     return [
         ClassUncertainty(
             entropy=float(total[i]),
-            entropy_normalized=float(total[i]) / top,
+            entropy_normalized=min(float(total[i]) / top, 1.0),
             aleatoric=aleatoric[i],
             epistemic=epistemic[i],
             intervals=_named_intervals(low[i], high[i], order[i], labels),
