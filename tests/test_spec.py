@@ -305,6 +305,14 @@ def test_each_rule(old: str, new: str, mistake: tuple[str, str], tmp_path: Path)
     assert mistakes_in(tmp_path, GOOD.replace(old, new)) == [expected]
 
 
+@pytest.mark.parametrize("name", ['size (")', "a\\b"])
+def test_names_that_no_key_can_be(name: str, tmp_path: Path) -> None:
+    """A name with a quote or a backslash is told before the server fails on it."""
+    found = mistakes_in(tmp_path, GOOD.replace('"a"', f"'{name}'"))
+    expected = f'{name!r} holds a " or \\; write it in label alone'
+    assert found == [Mistake("features[0].name", expected)]
+
+
 @pytest.mark.parametrize("name", RESERVED)
 def test_reserved_names(name: str, tmp_path: Path) -> None:
     """No feature has the name of a query parameter."""

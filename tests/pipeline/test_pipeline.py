@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import podium.pipeline
 from podium.errors import RequestTooLarge
 from podium.options import Options
 from podium.pipeline import images_at_once, images_together
@@ -64,6 +65,22 @@ def test_images_are_encoded_together_and_inferred_in_steps(
     done.clear()
     made.predict([Image.new("RGB", (8, 8))] * 5, Options())
     assert done == ["encode", "encode", "infer", "infer", "give way", "encode", "infer"]
+
+
+@pytest.mark.parametrize(("include", "most"), [((), 30), (("samples",), 6)])
+def test_a_request_of_too_many_passes_is_refused(
+    include: tuple[str, ...], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items times passes times labels are bounded, and more closely where all are told."""
+    monkeypatch.setattr(podium.pipeline, "MAX_SCORES", 610)
+    monkeypatch.setattr(podium.pipeline, "MAX_TOLD", 130)
+    made, model = pipeline(LARGE, noise=True)  # of 10 passes and 2 labels
+    pictures, options = [Image.new("RGB", (8, 8))] * (most + 1), Options(include=frozenset(include))
+    assert len(made.predict(pictures[:-1], options)) == most
+    model.rows.clear()
+    with pytest.raises(RequestTooLarge, match=f"too many at once; send at most {most} at a time"):
+        made.predict(pictures, options)
+    assert model.rows == []
 
 
 def test_a_request_of_too_many_images_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,19 @@ import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from msgspec import structs
 
 from podium.engines import Engine
-from podium.errors import FieldError, InvalidInput, Mistake, ModelError, SpecError
+from podium.errors import (
+    FieldError,
+    InvalidInput,
+    Mistake,
+    ModelError,
+    RequestTooLarge,
+    SpecError,
+)
 from podium.folder import FILE
 from podium.options import Options
 from podium.pipeline.calibration import Calibration
@@ -30,6 +38,14 @@ from podium.spec import Code, ModelSpec
 from podium.usercode import load_object, told
 
 __all__ = ["Pipeline", "images_at_once", "images_together", "learn_labels", "load_functions"]
+
+
+MAX_SCORES: Final = 10_000_000
+"""How many probabilities or values of passes one request may have: 80 MB, and as much again each
+time that something is computed from all of them."""
+
+MAX_TOLD: Final = 2_000_000
+"""How many of them may be told, with include=samples: about 40 MB of JSON."""
 
 
 class Pipeline:
@@ -89,6 +105,7 @@ class Pipeline:
     def predict(self, items: Items, options: Options) -> list[Prediction]:
         """Return a prediction for each item: the stages after decoding, in their order."""
         self._check_seed(options)
+        self._check_size(len(items), options)
         if "map" in options.include:
             return self._predict_with_maps(items, options)
         if self.early is not None:
@@ -104,6 +121,17 @@ class Pipeline:
         if options.seed is not None and not all(member.reproducible for member in self.members):
             message = "this model keeps a random state of its own; leave seed out"
             raise InvalidInput([FieldError("seed", message)])
+
+    def _check_size(self, count: int, options: Options) -> None:
+        each = self.passes * max(1, len(self.signature.labels))
+        told = "samples" in options.include
+        most = max(1, (MAX_TOLD if told else MAX_SCORES) // each)
+        if self.draws and count > most:
+            message = (
+                f"{count} inputs of {self.passes} passes{' with include=samples' if told else ''} "
+                f"are too many at once; send at most {most} at a time"
+            )
+            raise RequestTooLarge(message, [FieldError("inputs", message)])
 
     def _predict_each(self, early: Early, items: Items, options: Options) -> list[Prediction]:
         watch = self.members[0].watch(len(items))

@@ -46,6 +46,8 @@ class Feature(Table, frozen=True, kw_only=True):
         """A category has choices, a range runs upwards, an example fits."""
         if self.name in RESERVED:
             yield Mistake("name", f"{self.name!r} is a query parameter; choose another name")
+        if {'"', "\\"} & set(self.name or ""):
+            yield Mistake("name", f'{self.name!r} holds a " or \\; write it in label alone')
         if self.kind == "category" and len(self.choices) < 2:
             yield Mistake("choices", "a category needs at least two choices")
         if self.kind != "category" and self.choices:
