@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import msgspec
 import pytest
 
 from podium.app import App
-from podium.calibrated import read_calibration, write_calibration
+from podium.calibrated import write_calibration
 from podium.check import check_application, render_report
+from podium.errors import PodiumError
 from podium.options import Options
 from podium.pipeline.calibration import Calibration
 from podium.pipeline.conformal import Coverage, Fit
@@ -32,8 +34,8 @@ COVERAGE = Coverage(0.8, 5, 80, 0.825, 0.7274, 0.8928, 1.4)
 def calibration(version: str, **others: Any) -> Calibration:
     """Return a calibration of the model m."""
     told: dict[str, Any] = {
-        "model": "m", "version": version, "data": "rows.csv", "sha256": "0" * 64, "rows": 80,
-        "date": "2026-11-23", "confidence_level": 0.8, "fit": FIT, "coverage": COVERAGE,
+        "model": "m", "version": version, "settings": "", "data": "rows.csv",
+        "sha256": "0" * 64, "rows": 80, "date": "2026-11-23", "confidence_level": 0.8, "fit": FIT, "coverage": COVERAGE,
     }  # fmt: skip
     return Calibration(**told | others)
 
@@ -48,15 +50,20 @@ def folder(tmp_path: Path) -> Path:
 def keep(folder: Path, **others: Any) -> Path:
     """Keep a calibration beside the model m."""
     file = folder / "models/m.calibration.json"
-    write_calibration(file, calibration(**{"version": App(folder).version("m")} | others))
+    write_calibration(file, calibration(**current(App(folder)) | others))
     return file
+
+
+def current(app: App) -> dict[str, Any]:
+    """Return what a calibration says of the model as it is now."""
+    return {"version": app.version("m"), "settings": app.settings(app.spec.models[0])}
 
 
 def test_what_is_written_is_read(folder: Path) -> None:
     """A calibration comes back as it was written; its scores stand on one line."""
     file = keep(folder)
     kept = App(folder).kept("m")
-    assert (kept.calibration, kept.trouble) == (calibration(App(folder).version("m")), "")
+    assert (kept.calibration, kept.trouble) == (calibration(**current(App(folder))), "")
     lines = file.read_text().splitlines()
     assert lines[1:3] == ['  "format": 1,', '  "model": "m",']
     assert sum(" 0.5, 0.525, " in line for line in lines) == 1
@@ -103,9 +110,18 @@ def test_a_calibration_of_another_version_is_not_applied(folder: Path) -> None:
          "has 40 scores, not those of 50 rows in order"),
         ({"fit": Fit("lac", 1.5, 1e-6, 40, SCORES[::-1])},
          "has 40 scores, not those of 40 rows in order"),
+        ({"fit": Fit("lac", 1.5, 1e-6, 0, ())}, "has 0 scores, not those of 0 rows in order"),
+        ({"fit": Fit("lac", 1.5, 1e-6, 1, (-5.0,))}, "has a score below 0, -5"),
         ({"fit": Fit("lac", 0.0, 1e-6, 40, SCORES)},
-         "has a level, a temperature or a floor that cannot be"),
-        ({"confidence_level": 1.0}, "has a level, a temperature or a floor that cannot be"),
+         "has a temperature of 0.0, which the method 'lac' cannot have"),
+        ({"fit": Fit("lac", None, 1e-6, 40, SCORES)},
+         "has a temperature of None, which the method 'lac' cannot have"),
+        ({"fit": Fit("lac", 1.5, 1e308, 40, SCORES)},
+         "has a floor of 1e+308, which the method 'lac' cannot have"),
+        ({"confidence_level": 1.0}, "has a level or a coverage that is no share"),
+        ({"coverage": Coverage(0.8, 5, 80, 0.825, -1e308, 0.8928, 1.4)},
+         "has a level or a coverage that is no share"),
+        ({"rows": 39}, "has 39 rows and 1 passes, which cannot be"),
     ],
 )  # fmt: skip
 def test_a_foreign_calibration_is_told(others: dict[str, Any], trouble: str, folder: Path) -> None:
@@ -134,8 +150,40 @@ def test_an_unreadable_calibration_is_told(folder: Path) -> None:
     """What cannot be read as a file is told with the system's reason."""
     app, file = App(folder), folder / "models/m.calibration.json"
     file.mkdir()
-    kept = read_calibration(file, app.spec.models[0], "", "classification")
-    assert kept.trouble == "m.calibration.json cannot be read: Is a directory"
+    told = "m.calibration.json is no file of at most 2,000,000 bytes; calibrate again"
+    assert app.kept("m").trouble == told
+    file.rmdir()
+    os.mkfifo(file)  # reading it would wait for ever
+    assert app.kept("m").trouble == told
+    file.unlink()
+    file.write_bytes(b" " * 2_000_001)
+    assert app.kept("m").trouble == told
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"left", "middle"', '"middle", "left"'),
+        ('file = "models', 'samples = 10\nnoise = "eps"\nfile = "models'),
+        ('name = "a"', 'name = "d"'),
+    ],
+)
+def test_a_calibration_of_other_settings_is_not_applied(old: str, new: str, folder: Path) -> None:
+    """Labels, passes and features make an answer as the file does: changed, no promise holds."""
+    keep(folder)
+    toml = folder / "podium.toml"
+    assert old in toml.read_text()
+    toml.write_text(toml.read_text().replace(old, new, 1))
+    assert App(folder).kept("m").trouble == (
+        "calibrated when podium.toml, or the code it names, had the model asked otherwise: "
+        "calibrate again"
+    )
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(folder: Path) -> None:
+    """What the system says is told, and what is left over of the attempt is no other mistake."""
+    with pytest.raises(PodiumError, match=r"cannot be written: File name too long$"):
+        write_calibration(folder / f"{'m' * 240}.calibration.json", calibration("abcdef"))
 
 
 def test_check_tells_what_a_model_is_calibrated_on(

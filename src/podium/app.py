@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import structs
 
 from podium.batching import Answered, Batching, Decode
-from podium.calibrated import Kept, calibration_file, read_calibration
+from podium.calibrated import Asked, Kept, calibration_file, read_calibration, settings_of
 from podium.cpus import available_cpus
 from podium.engines.local import LocalEngine
 from podium.errors import Mistake, ModelError, SpecError, UnknownModel
@@ -191,6 +191,13 @@ class App:
         served = self._served.get(name)
         return served.kept if served else self._kept(self._specs[name], self.version(name))
 
+    def settings(self, spec: ModelSpec) -> str:
+        """Return what names all that decides a model's answers beside its file."""
+        code = self.spec.pipeline
+        named = (code.preprocess, code.postprocess, spec.factory)
+        files = [module_file(self.folder, name.partition(":")[0]) for name in named if name]
+        return settings_of(self._signature_of(spec, self.signature), spec, files)
+
     def version(self, name: str) -> str:
         """Return what names the content of the model's file, loaded or not."""
         served = self._served.get(name)
@@ -219,7 +226,8 @@ class App:
 
     def _kept(self, spec: ModelSpec, version: str) -> Kept:
         file = calibration_file(self.folder, spec)
-        return read_calibration(file, spec, version, self.spec.task.kind)
+        asked = Asked(spec.name, version, self.settings(spec), self.spec.task.kind)
+        return read_calibration(file, asked)
 
     def _image(self, spec: ModelSpec) -> Image | None:
         """Return a model's [image]; the maker's own preprocess gets whole pictures."""

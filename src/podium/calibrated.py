@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,10 +17,16 @@ from podium.folder import FILE
 from podium.pipeline.calibration import FORMAT, Calibration
 from podium.pipeline.conformal import MAX_SCORES
 from podium.runtimes import Task
+from podium.signature import Signature
 from podium.spec import ModelSpec
 
 ENDING: Final = ".calibration.json"
+MAX_BYTES: Final = 2_000_000
 _AGAIN: Final = "calibrate again"
+_DIGITS: Final = 12
+_TEMPERATURES: Final = (0.01, 1000.0)
+_FLOORS: Final = (1e-300, 1e30)
+"""Beyond them numbers overflow."""
 _NUMBERS: Final = re.compile(r"\[\s+([-+.\deE,\s]+?)\s+\]")
 
 
@@ -27,6 +35,15 @@ class Kept(NamedTuple):
 
     calibration: Calibration | None
     trouble: str = ""
+
+
+class Asked(NamedTuple):
+    """What a calibration belongs to: a model's name and content, how it is asked, and its task."""
+
+    model: str
+    version: str
+    settings: str
+    kind: Task
 
 
 class _Head(msgspec.Struct):
@@ -58,16 +75,32 @@ def write_calibration(file: Path, calibration: Calibration) -> None:
     except OSError as err:
         raise PodiumError(f"{file} cannot be written: {err.strerror}") from err
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder that cannot be written to
+            part.unlink()
 
 
-def read_calibration(file: Path, spec: ModelSpec, version: str, kind: Task) -> Kept:
-    """Return the calibration in a file, if it is one of this very model.
+def settings_of(signature: Signature, spec: ModelSpec, code: Iterable[Path]) -> str:
+    """Return what names all that decides a model's answers beside its file.
 
-    `version` names the content of the model's files. What is wrong is told and not raised: the
-    model serves without it.
+    That is what it gets and answers, how often it is asked, and the maker's `code` around it.
+    """
+    features = [(one.name, one.kind, one.choices, one.optional) for one in signature.features]
+    told = (signature.kind, signature.labels, features, signature.image, signature.text)
+    asked = (spec.samples, spec.noise, spec.files, spec.factory, spec.runtime)
+    digest = hashlib.sha256(msgspec.json.encode((told, asked)))
+    for file in code:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:_DIGITS]
+
+
+def read_calibration(file: Path, asked: Asked) -> Kept:
+    """Return the calibration in a file, if it is one of this very model as it is asked now.
+
+    What is wrong is told and not raised: the model serves without it.
     """
     try:
+        if file.exists() and not (file.is_file() and file.stat().st_size <= MAX_BYTES):
+            return Kept(None, f"{file.name} is no file of at most {MAX_BYTES:,} bytes; {_AGAIN}")
         text = file.read_bytes()
         form = msgspec.json.decode(text, type=_Head).format
         if form != FORMAT:
@@ -80,12 +113,15 @@ def read_calibration(file: Path, spec: ModelSpec, version: str, kind: Task) -> K
         return Kept(None, f"{file.name} cannot be read: {err.strerror}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
         return Kept(None, f"{file.name} is no calibration: {err}; {_AGAIN}")
-    wrong = next(_mistakes(found, spec, kind), "")
+    wrong = next(_mistakes(found, asked), "")
     if wrong:
         return Kept(None, f"{file.name} {wrong}; {_AGAIN}")
-    if found.version != version:
-        told = f"calibrated for version {found.version}, the model is {version}: {_AGAIN}"
+    if found.version != asked.version:
+        told = f"calibrated for version {found.version}, the model is {asked.version}: {_AGAIN}"
         return Kept(None, told)
+    if found.settings != asked.settings:
+        told = "calibrated when podium.toml, or the code it names, had the model asked otherwise"
+        return Kept(None, f"{told}: {_AGAIN}")
     return Kept(found)
 
 
@@ -99,15 +135,26 @@ def in_words(found: Calibration) -> str:
     )
 
 
-def _mistakes(found: Calibration, spec: ModelSpec, kind: Task) -> Iterator[str]:
+def _mistakes(found: Calibration, asked: Asked) -> Iterator[str]:
     """Yield what makes a calibration one of another model, or one that cannot be applied."""
-    fit = found.fit
-    if found.model != spec.name:
+    fit, measured = found.fit, found.coverage
+    if found.model != asked.model:
         yield f"is of the model {found.model!r}"
-    if (fit.method in ("lac", "aps")) != (kind == "classification"):
-        yield f"has the method {fit.method!r}, which is not for a {kind}"
-    if len(fit.scores) != min(fit.rows, MAX_SCORES) or list(fit.scores) != sorted(fit.scores):
+    if (fit.method in ("lac", "aps")) != (asked.kind == "classification"):
+        yield f"has the method {fit.method!r}, which is not for a {asked.kind}"
+    count = min(fit.rows, MAX_SCORES)
+    if not 0 < count == len(fit.scores) or list(fit.scores) != sorted(fit.scores):
         yield f"has {len(fit.scores)} scores, not those of {fit.rows} rows in order"
-    positive = [one for one in (fit.temperature, fit.floor) if one is not None]
-    if not 0 < found.confidence_level < 1 or min(positive, default=1) <= 0:
-        yield "has a level, a temperature or a floor that cannot be"
+    elif fit.scores[0] < 0:
+        yield f"has a score below 0, {fit.scores[0]:g}"
+    for name, value, wanted, (least, most) in (
+        ("temperature", fit.temperature, asked.kind == "classification", _TEMPERATURES),
+        ("floor", fit.floor, fit.method != "absolute", _FLOORS),
+    ):
+        if (value is not None) != wanted or not least <= (1 if value is None else value) <= most:
+            yield f"has a {name} of {value}, which the method {fit.method!r} cannot have"
+    shares = (found.confidence_level, measured.coverage, measured.low, measured.high)
+    if not (all(0 <= share <= 1 for share in shares) and 0 < found.confidence_level < 1):
+        yield "has a level or a coverage that is no share"
+    if found.rows < fit.rows or found.passes < 1:
+        yield f"has {found.rows} rows and {found.passes} passes, which cannot be"

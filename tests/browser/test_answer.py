@@ -51,7 +51,7 @@ def test_figures_are_drawn(page: Page, requested: list[Request]) -> None:
     figure = page.locator("[data-figure] svg.marks")
     expect(figure).to_have_count(1)
     expect(page.locator(".tall .drawing")).to_have_attribute(
-        "aria-label", re.compile(r"What 100 passes say .* Gentoo: mean 9\d\.\d%")
+        "aria-label", re.compile(r"What 100 passes or members say .* Gentoo: mean 9\d\.\d%")
     )
     expect(page.locator(".mark-symbol.role-mark path")).to_have_count(300)
     expect(page.locator(".mark-rule.role-mark line")).to_have_count(3)
@@ -64,7 +64,7 @@ def test_histograms_are_drawn_when_they_are_opened(page: Page, penguins_url: str
     page.goto(penguins_url)
     ask(page, "bnn")
     expect(page.locator("[data-figure] svg.marks")).to_have_count(1)
-    page.get_by_text("How many passes lie where").click()
+    page.get_by_text("How many lie where").click()
     expect(page.locator(".multiples svg.marks")).to_have_count(3)
     expect(page.locator(".multiples .role-title-text text")).to_have_text(
         ["Gentoo", "Chinstrap", "Adelie"]

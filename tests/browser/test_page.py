@@ -77,6 +77,29 @@ def test_an_example_fills_the_form(page: Page, penguins_url: str) -> None:
     assert float(page.locator("#flipper_length_mm").input_value()) > 200
 
 
+def test_an_example_keeps_the_chosen_model(page: Page, penguins_url: str) -> None:
+    """Following an example leaves the choice of the model as it was."""
+    page.goto(penguins_url)
+    page.select_option("#model", "tree")
+    page.get_by_role("link", name="A typical Gentoo").click()
+    expect(page.locator("#island")).to_have_value("Biscoe")
+    expect(page.locator("#model")).to_have_value("tree")
+
+
+@pytest.mark.parametrize(("width", "stacked"), [(360, True), (1440, False)])
+def test_menu_and_button(page: Page, penguins_url: str, width: int, stacked: bool) -> None:
+    """Menu and button are equally high, and stand one above the other where it is narrow."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(penguins_url)
+    menu = page.locator("#model").bounding_box()
+    button = page.get_by_role("button", name="Predict").bounding_box()
+    assert menu is not None
+    assert button is not None
+    assert menu["height"] == button["height"]
+    assert (button["y"] > menu["y"] + menu["height"]) is stacked
+    assert (button["width"] == menu["width"]) is stacked
+
+
 def test_a_dropped_image_is_shown_and_answered(page: Page, digits_url: str) -> None:
     """Dropping a file on the image area previews it; the button reads the digit."""
     page.goto(digits_url)

@@ -16,7 +16,7 @@ from podium.prediction import (
     ValueUncertainty,
 )
 
-LEFT = [0.95, 0.9, 0.85, 0.5]
+LEFT = [0.95, 0.9, 0.85, 0.5] * 5
 
 
 def classes(samples: dict[str, list[float]]) -> ClassPrediction:
@@ -64,8 +64,8 @@ def test_spread_of_two_classes() -> None:
         {"label": "left", "mean": 0.8, "low": 0.5, "high": 0.95},
         {"label": "right", "mean": 0.2, "low": 0.05, "high": 0.5},
     ]
-    assert [one["value"] for one in passes] == [0.5, 0.85, 0.9, 0.95, 0.05, 0.1, 0.15, 0.5]
-    assert [int(one["place"]) for one in passes] == [0] * 4 + [1] * 4
+    assert [one["value"] for one in passes[::5]] == [0.5, 0.85, 0.9, 0.95, 0.05, 0.1, 0.15, 0.5]
+    assert [int(one["place"]) for one in passes] == [0] * 20 + [1] * 20
     assert [(one["left"], one["right"]) for one in means] == [(0.18, 0.82), (1.18, 1.82)]
     assert figure["layer"][0]["encoding"]["y"]["scale"] == {"domain": [0, 1]}
     assert figure["layer"][1]["encoding"]["x"]["scale"] == {"domain": [0, 2], "nice": False}
@@ -75,12 +75,40 @@ def test_spread_is_described() -> None:
     """Who does not see the figure is told the means and intervals; the page gives the colours."""
     figure = made(classes({"left": LEFT, "right": [1 - one for one in LEFT]}))
     assert figure["description"] == (
-        "What 4 passes say of how probable a class is. "
+        "What 20 passes or members say of how probable a class is. "
         "left: mean 80.0%, 90% interval from 50.0% to 95.0%. "
         "right: mean 20.0%, 90% interval from 5.0% to 50.0%."
     )
     assert (figure["background"], figure["width"]) == ("transparent", "container")
     assert "color" not in json.dumps(figure)
+
+
+def test_few_passes_have_no_band() -> None:
+    """Of few members the figure shows each one and their mean; its bars have no height."""
+    figure = made(classes({"left": LEFT[:19], "right": [1 - one for one in LEFT[:19]]}))
+    labels, passes, means = rows(figure)
+    assert labels == [{"label": "left", "mean": 0.816}, {"label": "right", "mean": 0.184}]
+    assert (len(passes), [sorted(one) for one in means]) == (
+        38, [["label", "left", "mean", "right"]] * 2,
+    )  # fmt: skip
+    for layer in (0, 2):
+        told = figure["layer"][layer]["encoding"]["tooltip"]
+        assert [one["field"] for one in told] == ["mean"]
+    encoding = figure["layer"][0]["encoding"]
+    assert (encoding["y"]["field"], encoding["y2"]["field"]) == ("mean", "mean")
+    assert figure["description"] == (
+        "What 19 passes or members say of how probable a class is. "
+        "left: mean 81.6%. right: mean 18.4%."
+    )
+
+
+def test_few_passes_that_tell_noise_have_a_band() -> None:
+    """The interval of a normal distribution hangs on no number of passes."""
+    certainty = ValueUncertainty(
+        aleatoric=1.0, interval=(10, 14), interval_level=0.9, samples=2, sample_values=[11, 13]
+    )
+    figure = made(ValuePrediction(12.0, "mm", certainty, []))
+    assert rows(figure)[0] == [{"label": "", "mean": 12.0, "low": 10, "high": 14}]
 
 
 def test_marks_stay_in_their_column_and_place() -> None:
@@ -100,13 +128,13 @@ def test_marks_stay_in_their_column_and_place() -> None:
 
 def test_spread_of_a_value_has_one_column_without_a_name() -> None:
     """A value's axis names target and unit, and its column has no label."""
-    figure = made(value([11.0, 12.0, 16.0]))
+    figure = made(value([11.0, 12.0, 16.0] * 7))
     band = figure["layer"][0]["encoding"]
     assert rows(figure)[0] == [{"label": "", "mean": 13.0, "low": 11.0, "high": 16.0}]
     assert (band["x"]["axis"], band["y"]["axis"]["title"]) == (None, "side (mm)")
     assert band["y"]["scale"] == {"zero": False}
     assert figure["description"] == (
-        "What 3 passes say of the side. mean 13, 95% interval from 11 to 16."
+        "What 21 passes or members say of the side. mean 13, 95% interval from 11 to 16."
     )
 
 
@@ -117,8 +145,8 @@ def test_value_without_unit() -> None:
 
 def test_values_far_from_zero_keep_their_differences() -> None:
     """Numbers are rounded by how far they lie apart, not by their size."""
-    figure = made(value([1132.41, 1132.42, 1132.47]))
-    assert [one["value"] for one in rows(figure)[1]] == [1132.41, 1132.42, 1132.47]
+    figure = made(value([1132.41, 1132.42, 1132.47] * 7))
+    assert [one["value"] for one in rows(figure)[1][::7]] == [1132.41, 1132.42, 1132.47]
     assert "mean 1132.433, 95% interval from 1132.41 to 1132.47." in figure["description"]
 
 
@@ -156,7 +184,7 @@ def test_histograms_count_passes_on_the_same_axes() -> None:
     assert all(len(rows(figure)[0]) == 20 for figure in (left, right))
     tops = [figure["layer"][0]["encoding"]["y"]["scale"] for figure in (left, right)]
     assert tops == [{"domain": [0, 3]}] * 2
-    assert rows(left)[1] == [{"label": "left", "mean": 0.82, "low": 0.51, "high": 0.97}]
+    assert rows(left)[1] == [{"label": "left", "mean": 0.82}]
 
 
 def test_histogram_of_a_value() -> None:
@@ -213,3 +241,10 @@ def test_figures_are_plain_data() -> None:
 def test_significant_digits(number: float, spread: float | None, digits: int) -> None:
     """Two digits of the spread are told, at least 4 of the number and no more than there are."""
     assert significant_digits(number, spread) == digits
+
+
+@pytest.mark.parametrize("passes", [[1e30] * 30, [0.0] * 30, [-1e300, *[0.0] * 28, 1e300]])
+def test_values_of_any_size_have_a_figure(passes: list[float]) -> None:
+    """Passes that all agree on a large number, or span more than can be computed, are drawn."""
+    for figure in (spread(value(passes), "mass"), *histograms(value(passes), "mass")):
+        assert json.loads(json.dumps(figure, allow_nan=False)) == figure

@@ -256,7 +256,7 @@ def test_text_page(notes: Client) -> None:
     page = page_of(notes.get("/"))
     labels = {label.attributes["for"]: label.text for label in page.all("label")}
     area = page.by_id("text")
-    assert labels == {"text": "Text", "model": "Model"}
+    assert labels == {"text": "Text"}
     assert (area.tag, area.attributes["name"]) == ("textarea", "text")
     assert area.attributes["dir"] == "auto"
     assert "required" in area.attributes

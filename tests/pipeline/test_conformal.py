@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from podium.pipeline.conformal import (
     prediction_intervals,
     prediction_sets,
     rows_needed,
+    rows_to_cross_validate,
     wilson,
 )
 from podium.pipeline.metrics import Quality
@@ -213,13 +215,14 @@ def test_the_same_seed_teaches_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "method", "rows"),
-    [(0.9, "lac", 22), (0.9, "normalised", 22), (0.9, "absolute", 12), (0.99, "aps", 247),
-     (0.5, "absolute", 5)],
+    ("level", "method", "alone", "rows"),
+    [(0.9, "lac", 17, 22), (0.9, "normalised", 17, 22), (0.9, "absolute", 9, 12),
+     (0.99, "aps", 197, 247), (0.5, "absolute", 1, 5)],
 )  # fmt: skip
-def test_labelled_rows_that_are_needed(level: float, method: Any, rows: int) -> None:
-    """So many rows do for the halves of four folds of five, and one fewer does not."""
-    assert labelled_rows_needed(level, method) == rows
+def test_labelled_rows_that_are_needed(level: float, method: Any, alone: int, rows: int) -> None:
+    """So many rows do for the halves of four folds of five, fewer for a half of all."""
+    assert labelled_rows_needed(level, method) == alone
+    assert rows_to_cross_validate(level, method) == rows
     truth: NDArray[Any]
     random = np.random.default_rng(0)
     if method in ("lac", "aps"):
@@ -230,16 +233,18 @@ def test_labelled_rows_that_are_needed(level: float, method: Any, rows: int) -> 
     check_rows(rows, level, method)
     assert cross_validate(scores, truth, method, level, keys).rows == rows
     told = (
-        f"There are {rows - 1} labelled rows; a confidence level of {level} needs {rows} at least"
+        f"There are {rows - 1} labelled rows; to cross-validate a confidence level of {level} "
+        f"takes {rows} at least ({alone} for the level alone). Add labelled rows, or ask for a "
+        "lower level."
     )
-    with pytest.raises(CalibrationError, match=f"^{told}"):
+    with pytest.raises(CalibrationError, match=f"^{re.escape(told)}$"):
         cross_validate(conformal._take(scores, np.arange(rows - 1)), truth[1:], method, level, keys)
 
 
 def test_two_rows_at_least_are_fitted() -> None:
     """A single row cannot be halved."""
     scores, truth, keys = drawn(1)
-    with pytest.raises(CalibrationError, match=r"^There are 1 labelled rows; expected at least 2$"):
+    with pytest.raises(CalibrationError, match=r"^There is 1 labelled row; expected at least 2$"):
         fit(scores, truth, "lac", keys)
 
 

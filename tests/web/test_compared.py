@@ -66,7 +66,37 @@ def test_row_of_a_class(penguins: App) -> None:
         RowView("Decision tree", "Gentoo", "80.0%", Track(0.8, None), "", "",
                 ("0.500", "not known")),
     )  # fmt: skip
-    assert view.calibrated
+    assert (view.calibrated, view.level) == (True, "90%")
+
+
+def test_level_that_differs(penguins: App) -> None:
+    """Only a level that all sets have stands over them; models without a set do not count."""
+    sets = [said("bnn", "Gentoo", prediction_set=["Gentoo"], confidence_level=0.9),
+            said("forest", "Gentoo", prediction_set=[], confidence_level=0.8)]  # fmt: skip
+    alone = compared_view(penguins, [sets[0], said("tree", "Gentoo")])
+    assert (alone.level, compared_view(penguins, sets).level) == ("90%", "")
+
+
+@pytest.mark.parametrize(
+    ("levels", "line"),
+    [
+        ([0.9, 0.9], "The thin line spans 90% of a model's passes or members, "
+                     "roughly so where they are few. "),
+        ([0.9, 0.8], "The thin line spans most of a model's passes or members, "
+                     "roughly so where they are few. "),
+        ([None, None], ""),
+    ],
+)  # fmt: skip
+def test_note_of_classes(penguins: App, levels: list[float | None], line: str) -> None:
+    """The note says what the thin line spans, where there is one, and the greatest entropy."""
+    names = ("bnn", "forest")
+    outcomes = [
+        said(name, "Gentoo", interval_level=level)
+        for name, level in zip(names, levels, strict=True)
+    ]
+    note = compared_view(penguins, outcomes).note
+    assert note.startswith(f"{line}Entropy is 0 when")
+    assert "spread out, at most 1.10 (nats)." in note
 
 
 def test_row_without_probability(penguins: App) -> None:
@@ -105,26 +135,29 @@ def test_a_failing_model_hides_no_other(penguins: App) -> None:
 
 def test_warnings_are_told_once_or_with_their_model(penguins: App) -> None:
     """What holds of the input is told once, what holds of one answer with its model's name."""
-    empty = Caution("prediction_set", "prediction_set_empty", "No label fits")
+    few = Caution("prediction_set", "fewer_passes", "Fewer passes")
     view = compared_view(
-        penguins, [said("bnn", "Gentoo", RANGE), said("bayes", "Gentoo", RANGE, empty)]
+        penguins, [said("bnn", "Gentoo", RANGE), said("bayes", "Gentoo", RANGE, few)]
     )
     assert view.warnings == (
         ("Bill length", "80 is outside"),
-        ("Naive Bayes: Prediction set", "No label fits"),
+        ("Naive Bayes: Prediction set", "Fewer passes"),
     )
 
 
 def test_rows_of_values_share_a_scale(weights: App) -> None:
     """Values and intervals lie on one scale, from the least to the most of them all."""
     view = compared_view(
-        weights, [told("exact", 12.0), told("noisy", 15.0, (10.0, 20.0), std=2.5, samples=50)]
-    )
-    assert view.heads == ("Standard deviation", "Passes")
+        weights,
+        [told("exact", 12.0),
+         told("noisy", 15.0, (10.0, 20.0), std=2.5, aleatoric=2.25, epistemic=4.0, samples=50)],
+    )  # fmt: skip
+    assert view.heads == ("Standard deviation", "Noise in the data", "Not yet learned")
     assert view.rows == (
-        RowView("exact", "12 kg", "", Track(0.2, None), numbers=("not known", "one")),
-        RowView("noisy", "15 kg", "", Track(0.5, (0, 1)), numbers=("2.5 kg", "50")),
+        RowView("exact", "12 kg", "", Track(0.2, None), numbers=("not known",) * 3),
+        RowView("noisy", "15 kg", "", Track(0.5, (0, 1)), numbers=("2.5 kg", "1.5 kg", "2 kg")),
     )
+    assert view.note.startswith("The line is the value, the band its prediction interval;")
 
 
 @pytest.mark.parametrize(
@@ -154,3 +187,12 @@ def test_a_single_value_has_a_scale(weights: App) -> None:
     """Where all lie at one place, the mark is in the middle."""
     view = compared_view(weights, [told("exact", 3.0)])
     assert (view.sentence, view.rows[0].track) == ("One model says 3 kg.", Track(0.5, None))
+
+
+@pytest.mark.parametrize("values", [(1e30, 1e30), (-1e300, 1e300)])
+def test_values_of_any_size_have_a_place(values: tuple[float, float], weights: App) -> None:
+    """Where all models agree on a large number, or lie too far apart, each still has its mark."""
+    view = compared_view(weights, [told("exact", values[0]), told("noisy", values[1])])
+    marks = [row.track.mark for row in view.rows if row.track]
+    assert len(marks) == 2
+    assert all(-1.2 < mark < 2.2 for mark in marks)

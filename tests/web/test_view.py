@@ -24,6 +24,7 @@ from podium.prediction import (
 from podium.web.view import (
     ALL_MODELS,
     BarView,
+    FactView,
     answer_view,
     form_view,
     image_preview,
@@ -67,11 +68,12 @@ def test_class_in_words(app: App) -> None:
         ("Entropy", "0.500"),
         ("Noise in the data (aleatoric)", "0.400"),
         ("Not yet learned (epistemic)", "0.100"),
-        ("Passes", "100"),
+        ("Passes or members", "100"),
     ]
     assert all(fact.about for fact in view.facts)
+    assert view.facts[0].about == "0 when sure, higher when spread out, at most 1.10 (nats)"
     assert view.warnings == (("Length", "9 is outside"),)
-    assert view.interval_note == "The thin line spans 90% of the passes."
+    assert view.interval_note == "The thin line spans 90% of the passes or members."
     assert (view.coverage, view.figures) == ("", None)
     assert (view.model, view.version) == ("Model", "abc123")
 
@@ -88,30 +90,73 @@ def test_class_without_probability(app: App) -> None:
     )
     assert [fact.value for fact in view.facts] == ["not known"] * 3
     assert view.facts[2].about == (
-        "the part on which passes disagree; not known by this kind of model"
+        "the part on which passes or members disagree; not known by this kind of model"
     )
     assert (view.interval_note, view.warnings) == ("", ())
 
 
 def test_value_in_words(app: App) -> None:
     """A value has its unit, the interval of its passes and their standard deviation."""
-    certainty = ValueUncertainty(std=0.25, interval=(11.9, 12.8), interval_level=0.9, samples=50)
+    certainty = ValueUncertainty(
+        std=0.25, epistemic=0.0625, interval=(11.9, 12.8), interval_level=0.9, samples=50
+    )
     view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.3456, "mm", certainty, [])]))
     assert (view.headline, view.percent, view.bars) == ("12.35 mm", "", ())
-    assert view.words == "90% of the passes lie between 11.9 and 12.8 mm"
+    assert view.words == "90% of the passes or members lie between 11.90 and 12.80 mm"
     assert [(fact.name, fact.value) for fact in view.facts] == [
-        ("Standard deviation", "0.25 mm"), ("Passes", "50"),
+        ("Standard deviation", "0.25 mm"), ("Noise in the data (aleatoric)", "not known"),
+        ("Not yet learned (epistemic)", "0.25 mm"), ("Passes or members", "50"),
+    ]  # fmt: skip
+    assert [view.facts[0].about, view.facts[2].about] == [
+        "of what is not yet learned alone", "how far the passes or members lie apart",
     ]  # fmt: skip
 
 
+def test_single_value_that_tells_its_noise(app: App) -> None:
+    """Of a model that answers once nothing is said of passes."""
+    certainty = ValueUncertainty(std=3, aleatoric=9, interval=(7, 17), interval_level=0.9)
+    view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.0, "mm", certainty, [])]))
+    assert (view.words, view.aside) == (
+        "The model itself expects 90% of values between 7 and 17 mm", "",
+    )  # fmt: skip
+    assert view.facts == (
+        FactView("Standard deviation", "3 mm", "of the noise in the data alone"),
+        FactView("Noise in the data (aleatoric)", "3 mm",
+                 "standard deviation that more training would not end"),
+        FactView("Not yet learned (epistemic)", "not known",
+                 "standard deviation that more training would lower; not known by this kind of "
+                 "model"),
+    )  # fmt: skip
+
+
+def test_calibrated_value_in_words(app: App) -> None:
+    """The prediction interval comes first, what the model itself says goes aside."""
+    certainty = ValueUncertainty(
+        std=3, aleatoric=9, interval=(7, 17), interval_level=0.9, prediction_interval=(4, 20),
+        confidence_level=0.9,
+    )  # fmt: skip
+    view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.0, "mm", certainty, [])]))
+    assert (view.words, view.coverage, view.aside) == (
+        "", "With 90% confidence between 4 and 20 mm",
+        "The model itself expects 90% of values between 7 and 17 mm",
+    )  # fmt: skip
+
+
 def test_calibrated_class_in_words(app: App) -> None:
-    """A calibrated answer says what its set holds, and warns of it under its own name."""
-    caution = Caution("prediction_set", "prediction_set_empty", "No label fits")
+    """A calibrated answer says what its set holds, and warns of it under its own name.
+
+    What the sentence says already is no warning.
+    """
+    cautions = [
+        Caution("prediction_set", code, message)
+        for code, message in (("fewer_passes", "Fewer passes"), ("prediction_set_empty", "None"),
+                              ("prediction_set_full", "All"))
+    ]  # fmt: skip
     certainty = ClassUncertainty(entropy=0.6, prediction_set=["left"], confidence_level=0.95)
-    prediction = ClassPrediction("left", 0.6, {"left": 0.6}, certainty, [caution])
+    prediction = ClassPrediction("left", 0.6, {"left": 0.6}, certainty, cautions)
     view = answer_view(app, ClassAnswer("m", "v", [prediction]))
     assert view.coverage == "With 95% confidence: left"
-    assert view.warnings == (("Prediction set", "No label fits"),)
+    assert view.warnings == (("Prediction set", "Fewer passes"),)
 
 
 def test_passes_have_figures(app: App) -> None:
@@ -125,9 +170,29 @@ def test_passes_have_figures(app: App) -> None:
     assert figures is not None
     assert figures.spread == spread(prediction, "side")
     assert [figure["title"] for figure in figures.histograms] == ["left", "right"]
-    assert figures.caption == (
-        "Each dot is one of 3 passes. The band holds 90% of them, the line is their mean."
+    assert figures.caption == "Each dot is one of 3 passes or members. The line is their mean."
+
+
+def test_many_passes_have_a_band(app: App) -> None:
+    """Of enough passes the figure's line tells what the band holds."""
+    certainty = ValueUncertainty(
+        std=6, epistemic=36, interval=(1, 20), interval_level=0.9, samples=20,
+        sample_values=[float(number) for number in range(20)],
+    )  # fmt: skip
+    view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(9.5, None, certainty, [])]))
+    assert view.figures is not None
+    assert view.figures.caption == (
+        "Each dot is one of 20 passes or members. The band holds 90% of them, the line is their "
+        "mean."
     )
+
+
+def test_interval_of_few_members(app: App) -> None:
+    """Of few members the thin line is told as the rough thing it is."""
+    certainty = ClassUncertainty(intervals={"left": (0.7, 0.95)}, samples=3, interval_level=0.9)
+    view = answer_view(app, ClassAnswer("m", "v", [
+        ClassPrediction("left", 0.9, {"left": 0.9}, certainty, [])]))  # fmt: skip
+    assert view.interval_note == "The thin line shows roughly where the 3 passes or members lie."
 
 
 def test_value_that_tells_its_noise(app: App) -> None:
@@ -139,12 +204,13 @@ def test_value_that_tells_its_noise(app: App) -> None:
     view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.0, "mm", certainty, [])]))
     assert [(fact.name, fact.value) for fact in view.facts] == [
         ("Standard deviation", "0.5 mm"), ("Noise in the data (aleatoric)", "0.4 mm"),
-        ("Not yet learned (epistemic)", "0.3 mm"), ("Passes", "2"),
+        ("Not yet learned (epistemic)", "0.3 mm"), ("Passes or members", "2"),
     ]  # fmt: skip
+    assert view.facts[0].about == "of both parts together"
     assert view.figures is not None
     assert view.figures.caption == (
-        "Each dot is one of 2 passes. The band is where the model expects 90% of measured values, "
-        "the line is their mean."
+        "Each dot is one of 2 passes or members. The band is where the model expects 90% of "
+        "measured values, the line is their mean."
     )
 
 
@@ -153,7 +219,7 @@ def test_value_without_unit_or_passes(app: App) -> None:
     prediction = ValuePrediction(1234567.0, None, ValueUncertainty(), [])
     view = answer_view(app, ValueAnswer("m", "v", [prediction]))
     assert (view.headline, view.words) == ("1.235e+06", "")
-    assert [(fact.name, fact.value) for fact in view.facts] == [("Standard deviation", "not known")]
+    assert [fact.value for fact in view.facts] == ["not known"] * 3
 
 
 def test_form_keeps_what_was_typed(app: App) -> None:

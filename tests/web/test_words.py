@@ -12,14 +12,19 @@ from podium.prediction import (
     ValueUncertainty,
 )
 from podium.web.words import (
+    between,
     capitalised,
     coverage,
+    form_of,
     level_percent,
     likelihood,
     listed,
     measure,
+    number_form,
     percent,
+    small,
     value_spread,
+    value_words,
 )
 
 
@@ -68,14 +73,24 @@ def test_likelihood(probability: float, words: str) -> None:
         (["Adelie"], "With 90% confidence: Adelie"),
         (["Adelie", "Gentoo"], "With 90% confidence one of: Adelie, Gentoo"),
         (["Adelie", "Gentoo", "Chinstrap"], "With 90% confidence any of the 3 classes"),
-        ([], "No class fits at 90% confidence"),
+        ([], "No class fits at 90% confidence: the model is surer of most cases it was checked on "
+             "than of this one. Adelie is still the likeliest."),
         (None, ""),
     ],
-)
+)  # fmt: skip
 def test_coverage_of_a_prediction_set(labels: list[str] | None, words: str) -> None:
     """A set is told by its labels, an empty or a full one in words of its own."""
     certainty = ClassUncertainty(prediction_set=labels, confidence_level=0.9)
     assert coverage(ClassPrediction("Adelie", 0.6, None, certainty, []), 3) == words
+
+
+def test_empty_set_by_chance() -> None:
+    """The method that draws by chance says why its set is empty."""
+    certainty = ClassUncertainty(prediction_set=[], confidence_level=0.8)
+    assert coverage(ClassPrediction("Adelie", 0.9, None, certainty, []), 3, "aps") == (
+        "No class fits at 80% confidence: the model is sure of one, which chance left out. "
+        "Adelie is still the likeliest."
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,21 +114,45 @@ def test_without_calibration_there_is_no_coverage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("aleatoric", "words"),
+    ("aleatoric", "samples", "words"),
     [
-        (None, "90% of the passes lie between 11 and 13 mm"),
-        (0.5, "90% expected between 11 and 13 mm"),
+        (None, 20, "90% of the passes or members lie between 11 and 13 mm"),
+        (None, 19, "The 19 passes or members lie roughly between 11 and 13 mm"),
+        (0.5, None, "The model itself expects 90% of values between 11 and 13 mm"),
+        (0.5, 3, "The model itself expects 90% of values between 11 and 13 mm"),
+        (None, None, "The model itself expects 90% of values between 11 and 13 mm"),
     ],
 )
-def test_value_spread(aleatoric: float | None, words: str) -> None:
-    """An interval is that of the passes, or of the noise that the model tells as well."""
-    certainty = ValueUncertainty(aleatoric=aleatoric, interval=(11, 13), interval_level=0.9)
+def test_value_spread(aleatoric: float | None, samples: int | None, words: str) -> None:
+    """An interval is that of the passes, or what the model tells of its spread."""
+    certainty = ValueUncertainty(
+        aleatoric=aleatoric, samples=samples, interval=(11, 13), interval_level=0.9
+    )
     assert value_spread(ValuePrediction(12.0, "mm", certainty, [])) == words
 
 
 def test_value_without_spread() -> None:
     """A single answer has no spread to tell."""
     assert value_spread(ValuePrediction(12.0, "mm", ValueUncertainty(), [])) == ""
+
+
+def test_numbers_side_by_side_have_the_same_decimals() -> None:
+    """A value is written like the ends of its intervals: zeros go where all numbers end in them."""
+    certainty = ValueUncertainty(std=3.1, interval=(157.0, 168.21), prediction_interval=(150, 175))
+    prediction = ValuePrediction(162.6, "mm", certainty, [])
+    assert (value_words(prediction), between((157.0, 162.6), "mm")) == (
+        "162.6 mm", "between 157.0 and 162.6 mm",
+    )  # fmt: skip
+    written = [f"{157:{form_of(prediction)}}", f"{1e12:{number_form([1e12], None)}}",
+               f"{0:{number_form([0.0], 0.0)}}"]  # fmt: skip
+    assert written == ["157.0", "1e+12", "0"]
+
+
+def test_small_numbers_are_not_told_as_zero() -> None:
+    """Three decimals are told, and that a number is less than the least of them."""
+    assert [small(value) for value in (0.0, 0.0002, 0.00099, 0.001, 0.5)] == [
+        "0.000", "< 0.001", "< 0.001", "0.001", "0.500",
+    ]  # fmt: skip
 
 
 def test_listed() -> None:

@@ -4,6 +4,6 @@ A specification holds no colours. Its marks have the styles "interval", "pass", 
 to which whoever shows it gives theirs in Vega-Lite's `config`.
 """
 
-from podium.charts.passes import Spec, histograms, significant_digits, spread
+from podium.charts.passes import FEW, Spec, histograms, significant_digits, spread, widened
 
-__all__ = ["Spec", "histograms", "significant_digits", "spread"]
+__all__ = ["FEW", "Spec", "histograms", "significant_digits", "spread", "widened"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, log10
+from math import floor, isfinite, log10
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,21 +22,28 @@ MOST_CLASSES: Final = 6
 """How many classes a figure shows, from the likeliest down; more columns would be too thin."""
 MOST_MARKS: Final = 300
 """How many passes a column shows as marks; of more, this many that lie evenly among them."""
+FEW: Final = 20
+"""Of fewer passes or members an interval is interpolated, and holds a smaller part of them."""
 BINS: Final = 20
 _GOLDEN: Final = (5**0.5 - 1) / 2
 _HALF: Final = 0.32
 """Half of a band's width, where a column is 1 wide."""
+_FAR: Final = 8e307
+"""Ends of a scale beyond which its width overflows."""
 _LONG: Final = 44
 """Letters that stand under the columns of a narrow figure without touching."""
 
 
 class Column(NamedTuple):
-    """The passes for one class, shape (passes,), or those for a value, whose label is ""."""
+    """The passes for one class, shape (passes,), or those for a value, whose label is "".
+
+    `interval` is None where there are too few passes for one.
+    """
 
     label: str
     values: Floats
     mean: float
-    interval: Interval
+    interval: Interval | None
 
 
 class _Scale(NamedTuple):
@@ -92,12 +99,20 @@ def histograms(prediction: Prediction, target: str) -> list[Spec]:
     ]
 
 
+def widened(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of a scale that is wider than nothing, and not wider than can be computed."""
+    if low == high:
+        half = max(0.5, abs(low) / 1000)
+        low, high = low - half, high + half
+    return max(low, -_FAR), min(high, _FAR)
+
+
 def significant_digits(number: float, spread: float | None) -> int:
     """Return to how many digits a number is written: 4, or 2 digits of its spread if they are more.
 
     A value that scatters by 0.5 around 1132.6 would be too coarse as 1133.
     """
-    if not number or not spread:
+    if not number or not spread or not isfinite(spread):
         return 4
     return min(max(4, floor(log10(abs(number))) - floor(log10(spread)) + 2), 15)
 
@@ -107,12 +122,15 @@ def _columns(prediction: Prediction) -> list[Column]:
         value = prediction.uncertainty
         if value.sample_values is UNSET or value.interval is None:
             return []
-        return [Column("", np.array(value.sample_values), prediction.value, value.interval)]
+        few = len(value.sample_values) < FEW and value.aleatoric is None
+        shown = None if few else value.interval
+        return [Column("", np.array(value.sample_values), prediction.value, shown)]
     samples = prediction.uncertainty.sample_probabilities
     intervals, mean = prediction.uncertainty.intervals, prediction.probabilities
     if samples is UNSET or intervals is None or mean is None:
         return []
-    return [Column(label, np.array(samples[label]), mean[label], intervals[label])
+    return [Column(label, np.array(samples[label]), mean[label],
+                   None if len(samples[label]) < FEW else intervals[label])
             for label in list(mean)[:MOST_CLASSES]]  # fmt: skip
 
 
@@ -123,7 +141,7 @@ def _scale(prediction: Prediction, target: str, columns: Sequence[Column]) -> _S
         axis: Spec = {"title": None, "format": ".0%", "tickCount": 5}
         return _Scale(0.0, 1.0, ".1%", encoding | {"scale": {"domain": [0, 1]}, "axis": axis})
     low, high = float(columns[0].values.min()), float(columns[0].values.max())
-    low, high = (low, high) if low < high else (low - 0.5, high + 0.5)
+    low, high = widened(low, high)
     unit = f" ({prediction.unit})" if prediction.unit else ""
     axis = {"title": f"{target}{unit}", "tickCount": 5}
     form = f".{significant_digits(max(abs(low), abs(high)), high - low)}g"
@@ -135,20 +153,29 @@ def _figure(prediction: Prediction, target: str, columns: Sequence[Column], scal
     passes, level = len(columns[0].values), prediction.uncertainty.interval_level
     of = f"the {target}" if isinstance(prediction, ValuePrediction) else "how probable a class is"
     told = [
-        f"{column.label}{': ' if column.label else ''}mean {column.mean:{scale.form}}, {level:.0%} "
-        f"interval from {column.interval[0]:{scale.form}} to {column.interval[1]:{scale.form}}."
+        f"{column.label}{': ' if column.label else ''}mean {column.mean:{scale.form}}"
+        + (
+            f", {level:.0%} interval from {column.interval[0]:{scale.form}} "
+            f"to {column.interval[1]:{scale.form}}."
+            if column.interval
+            else "."
+        )
         for column in columns
     ]
     return {
         "$schema": SCHEMA,
-        "description": " ".join([f"What {passes} passes say of {of}.", *told]),
+        "description": " ".join([f"What {passes} passes or members say of {of}.", *told]),
         "background": "transparent",
         "width": "container",
     }
 
 
 def _bands(columns: Sequence[Column], scale: _Scale) -> Spec:
-    """Return the layer of the intervals; long labels under them lean, a value has none."""
+    """Return the layer of the intervals; long labels under them lean, a value has none.
+
+    Without intervals the layer holds no more than the labels: its bars have no height.
+    """
+    low, high = _ends(columns)
     labels = [column.label for column in columns]
     slant = -35 if sum(map(len, labels)) > _LONG else 0
     axis = {"labelAngle": slant, "labelLimit": 120}
@@ -158,11 +185,16 @@ def _bands(columns: Sequence[Column], scale: _Scale) -> Spec:
         "encoding": {
             "x": {"field": "label", "type": "nominal", "sort": None, "title": None,
                   "scale": {"padding": 0}, "axis": axis if any(labels) else None},
-            "y": {"field": "low", **scale.encoding},
-            "y2": {"field": "high"},
-            "tooltip": _told(scale, "mean", "low", "high"),
+            "y": {"field": low, **scale.encoding},
+            "y2": {"field": high},
+            "tooltip": _told(scale, *dict.fromkeys(("mean", low, high))),
         },
     }  # fmt: skip
+
+
+def _ends(columns: Sequence[Column]) -> tuple[str, str]:
+    """Return between which fields of a summary a band lies."""
+    return ("low", "high") if columns[0].interval else ("mean", "mean")
 
 
 def _pass_marks(columns: Sequence[Column], scale: _Scale) -> Spec:
@@ -190,7 +222,7 @@ def _mean_lines(columns: Sequence[Column], scale: _Scale) -> Spec:
             "x": _along("left", len(columns)),
             "x2": {"field": "right"},
             "y": {"field": "mean", "type": "quantitative"},
-            "tooltip": _told(scale, "mean", "low", "high"),
+            "tooltip": _told(scale, *dict.fromkeys(("mean", *_ends(columns)))),
         },
     }
 
@@ -226,7 +258,7 @@ def _mean_rule(column: Column, scale: _Scale) -> Spec:
 
 def _told(scale: _Scale, *fields: str) -> list[Spec]:
     """Return the lines of a tooltip."""
-    titles = {"value": "one pass", "low": "from", "high": "to"}
+    titles = {"value": "one pass or member", "low": "from", "high": "to"}
     return [
         {"field": field, "title": titles.get(field, field), "type": "quantitative"}
         | ({} if field == "passes" else {"format": scale.form})
@@ -235,9 +267,11 @@ def _told(scale: _Scale, *fields: str) -> list[Spec]:
 
 
 def _summary(column: Column, scale: _Scale) -> Spec:
+    told: Spec = {"label": column.label, "mean": scale.short(column.mean)}
+    if column.interval is None:
+        return told
     low, high = column.interval
-    return {"label": column.label, "mean": scale.short(column.mean), "low": scale.short(low),
-            "high": scale.short(high)}  # fmt: skip
+    return told | {"low": scale.short(low), "high": scale.short(high)}
 
 
 def _marks(columns: Sequence[Column], scale: _Scale) -> list[Spec]:

@@ -41,14 +41,16 @@ _FULL: Final = "Every label is possible at a confidence level of {:g}: the model
 class Calibration(Struct, frozen=True, kw_only=True):
     """The calibration of one model, as it stands in its file.
 
-    `version` names the content of the model's files. `data` is the labelled file's name, `sha256`
-    its hash, `rows` the labelled rows in it; `date` is as in 2026-11-23. `confidence_level` is
-    that of answers whose request names none, `passes` how many were behind an answer.
+    `version` names the content of the model's files, `settings` how podium.toml has it asked.
+    `data` is the labelled file's name, `sha256` its hash, `rows` the labelled rows in it; `date` is
+    as in 2026-11-23. `confidence_level` is that of answers whose request names none, `passes` how
+    many were behind an answer.
     """
 
     format: int = FORMAT
     model: str
     version: str
+    settings: str
     data: str
     sha256: str
     rows: int

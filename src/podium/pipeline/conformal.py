@@ -31,7 +31,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from podium.errors import CalibrationError
+from podium.errors import CalibrationError, counted
 from podium.pipeline.metrics import Floats, Quality
 from podium.pipeline.postprocess import Scores
 from podium.pipeline.temperature import find_floor, find_temperature, scaled
@@ -135,10 +135,15 @@ def rows_needed(level: float) -> int:
     return math.ceil(part / (1 - part))
 
 
-def labelled_rows_needed(level: float, method: Method, folds: int = FOLDS) -> int:
-    """Return the fewest labelled rows that a calibration and its cross-validation need."""
+def labelled_rows_needed(level: float, method: Method) -> int:
+    """Return the fewest labelled rows that promise a level: all, or a half, for the quantile."""
     quantile = rows_needed(level)
-    training = quantile if method == "absolute" else 2 * quantile - 1
+    return quantile if method == "absolute" else 2 * quantile - 1
+
+
+def rows_to_cross_validate(level: float, method: Method, folds: int = FOLDS) -> int:
+    """Return the fewest labelled rows of which those without a fold promise a level."""
+    training = labelled_rows_needed(level, method)
     rows = max(folds, training * folds // (folds - 1))
     while rows - math.ceil(rows / folds) < training:
         rows += 1
@@ -147,11 +152,12 @@ def labelled_rows_needed(level: float, method: Method, folds: int = FOLDS) -> in
 
 def check_rows(rows: int, level: float, method: Method, folds: int = FOLDS) -> None:
     """Raise CalibrationError when there are too few labelled rows for a level."""
-    needed = labelled_rows_needed(level, method, folds)
+    needed = rows_to_cross_validate(level, method, folds)
     if rows < needed:
         raise CalibrationError(
-            f"There are {rows} labelled rows; a confidence level of {level:g} needs {needed} at "
-            "least. Add labelled rows, or ask for a lower level."
+            f"{_there_are(rows)}; to cross-validate a confidence level of {level:g} takes "
+            f"{needed:,} at least ({labelled_rows_needed(level, method):,} for the level alone). "
+            "Add labelled rows, or ask for a lower level."
         )
 
 
@@ -166,7 +172,7 @@ def fit(scores: Scores, truth: NDArray[Any], method: Method, keys: Floats, seed:
     """
     check_method(scores, method)
     if len(truth) < 2:
-        raise CalibrationError(f"There are {len(truth)} labelled rows; expected at least 2")
+        raise CalibrationError(f"{_there_are(len(truth))}; expected at least 2")
     order = np.random.default_rng(seed).permutation(len(truth))
     cut = 0 if method == "absolute" else len(truth) // 2
     learned, rest = order[:cut], order[cut:]
@@ -271,6 +277,10 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, flo
     centre = (share + weight / 2) / (1 + weight)
     reach = z / (1 + weight) * math.sqrt(share * (1 - share) / trials + weight / (4 * trials))
     return max(0.0, centre - reach), min(1.0, centre + reach)
+
+
+def _there_are(rows: int) -> str:
+    return f"There {'is' if rows == 1 else 'are'} {counted(rows, 'labelled row')}"
 
 
 def _rank(rows: int, level: float) -> int:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import log
 from typing import NamedTuple
 
 from podium.app import App
+from podium.charts import widened
 from podium.prediction import Answer, ClassPrediction, Interval, ValuePrediction
 from podium.web.problem import Problem
 from podium.web.view import cautions, title_of
-from podium.web.words import between, covered_by, level_percent, measure, percent
+from podium.web.words import (
+    BEHIND,
+    NOT_KNOWN,
+    between,
+    covered_by,
+    deviation,
+    level_percent,
+    measure,
+    percent,
+    small,
+    value_words,
+)
 
 Outcome = tuple[str, Answer | Problem]
 """A model's name, and its answer or what went wrong."""
@@ -41,13 +54,20 @@ class RowView(NamedTuple):
 
 
 class ComparedView(NamedTuple):
-    """The answers of all models, and in a sentence whether they agree."""
+    """The answers of all models, in a sentence whether they agree, and how to read the table."""
 
     sentence: str
     agree: bool
     heads: tuple[str, ...]
     rows: tuple[RowView, ...]
     warnings: tuple[tuple[str, str], ...]
+    note: str
+
+    @property
+    def level(self) -> str:
+        """The confidence level of every prediction set or interval; "" where they differ."""
+        levels = {row.level for row in self.rows if row.covered}
+        return levels.pop() if len(levels) == 1 else ""
 
     @property
     def calibrated(self) -> bool:
@@ -68,13 +88,39 @@ def compared_view(app: App, outcomes: Sequence[Outcome]) -> ComparedView:
             classes.append(prediction)
     sentence, agree = _values_agree(values) if values else _classes_agree(classes)
     missing = len(outcomes) - len(answers)
-    heads = ("Standard deviation", "Passes") if values else ("Entropy", "Not yet learned")
+    heads = ("Standard deviation", "Noise in the data") if values else ("Entropy",)
     return ComparedView(
         sentence + (f" {missing} of {len(outcomes)} gave no answer." if missing else ""),
         agree,
-        heads,
+        (*heads, "Not yet learned"),
         tuple(_row(app, outcome, _scale(values)) for outcome in outcomes),
         _warnings(app, answers),
+        _value_note() if values else _class_note(classes, len(app.signature.labels)),
+    )
+
+
+def _class_note(predictions: Sequence[ClassPrediction], classes: int) -> str:
+    levels = {
+        one.uncertainty.interval_level for one in predictions if one.uncertainty.interval_level
+    }
+    line = ""
+    if levels:
+        share = level_percent(max(levels)) if len(levels) == 1 else "most"
+        line = f"The thin line spans {share} of a model's {BEHIND}, roughly so where they are few. "
+    return (
+        f"{line}Entropy is 0 when a model is sure and higher "
+        f"when its probabilities are spread out, at most {log(classes):.2f} (nats). What it has "
+        f"not yet learned (epistemic) shows in {BEHIND} that disagree; a model that gives one "
+        "answer cannot know it."
+    )
+
+
+def _value_note() -> str:
+    return (
+        "The line is the value, the band its prediction interval; without one, where a model's "
+        f"{BEHIND} lie or the model itself expects the value. Noise in the data (aleatoric) and "
+        "what is not yet learned (epistemic) are standard deviations, too; the first one is made "
+        "of those parts that are known."
     )
 
 
@@ -124,18 +170,15 @@ def _value_row(model: str, prediction: ValuePrediction, scale: Interval) -> RowV
         if interval
         else None,
     )
-    std = (
-        _number(certainty.std)
-        if certainty.std is None
-        else measure(certainty.std, None, prediction.unit)
-    )
-    passes = "one" if certainty.samples is None else str(certainty.samples)
-    value = measure(prediction.value, certainty.std, prediction.unit)
-    return RowView(model, value, track=track, numbers=(std, passes))
+    std = None if certainty.std is None else measure(certainty.std, None, prediction.unit)
+    parts = (certainty.aleatoric, certainty.epistemic)
+    numbers = (std, *(deviation(part, prediction.unit) for part in parts))
+    return RowView(model, value_words(prediction), track=track,
+                   numbers=tuple(number or NOT_KNOWN for number in numbers))  # fmt: skip
 
 
 def _number(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.3f}"
+    return NOT_KNOWN if value is None else small(value)
 
 
 def _classes_agree(predictions: Sequence[ClassPrediction]) -> tuple[str, bool]:
@@ -176,4 +219,4 @@ def _scale(values: Sequence[ValuePrediction]) -> Interval:
     """Return from where to where all values and their intervals lie."""
     ends = [end for one in values for end in (one.value, *(_interval(one) or ()))]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
-    return (low, high) if low < high else (low - 0.5, high + 0.5)
+    return widened(low, high)

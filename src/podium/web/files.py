@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from podium.app import App
+from podium.calibrated import calibration_file
 from podium.folder import inside
 from podium.spec import ModelSpec, Spec
 from podium.web.markdown import render
@@ -13,20 +14,28 @@ PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
 
 
 class Offer:
-    """The introduction as HTML, and the names of the files that may be sent."""
+    """The introduction as HTML, the names of the files that may be sent, the models with a card.
+
+    A model has one when its card or its calibration is there.
+    """
 
     def __init__(self, app: App, prefix: str = "files/") -> None:
         self._folder = app.folder
         self.files = frozenset(filter(self._is_there, _named(app.spec)))
+        self.carded = tuple(
+            spec
+            for spec in app.spec.models
+            if spec.card or calibration_file(app.folder, spec).is_file()
+        )
         self.about = ""
         if app.spec.about:
             self.about, pictures = render(app.folder / app.spec.about, self._leads, prefix)
             self.files |= pictures
 
     def card_of(self, model: ModelSpec) -> str:
-        """Return a model's card as HTML, or a line that says there is none."""
+        """Return a model's card as HTML; "" without one."""
         if not model.card:
-            return f"<p>The model {model.name} has no card.</p>"
+            return ""
         return render(self._folder / model.card, lambda _: False, "")[0]
 
     def _leads(self, target: str) -> bool:

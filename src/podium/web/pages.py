@@ -218,7 +218,8 @@ def _preview(items: Items) -> str | None:
 def _page(form: FormView, **shown: object) -> str:
     """Return the page, or only what changes in it when htmx asks."""
     template = "changed.html" if _from_htmx() else "page.html"
-    return render_template(template, form=form, about=site().offer.about, **shown)
+    offer = site().offer
+    return render_template(template, form=form, about=offer.about, cards=offer.carded, **shown)
 
 
 def _from_htmx() -> bool:

@@ -34,7 +34,7 @@
       axis: { ...text, gridColor: colour("--line"), domain: false, ticks: false },
       axisBand: { labelColor: colour("--text"), labelFontSize: 13, labelPadding: 10 },
       axisX: { grid: false },
-      title: { color: colour("--text"), fontSize: 13, fontWeight: 500, anchor: "start" },
+      title: { color: colour("--text"), fontSize: 13, fontWeight: 500, anchor: "start", limit: 260 },
       style: {
         interval: { color: colour("--mark"), opacity: 0.16, cornerRadius: 5 },
         pass: { color: colour("--mark"), opacity: 0.6, size: 18 },

@@ -1,5 +1,5 @@
-// The page works without this file. It adds dropping, pasting and previewing an image, and says
-// how it stands with an answer that htmx brings.
+// The page works without this file. It adds dropping, pasting and previewing an image, keeps the
+// model when an example is chosen, and says how it stands with an answer that htmx brings.
 "use strict";
 
 const input = document.getElementById("image");
@@ -47,6 +47,15 @@ if (input) {
   for (const link of document.querySelectorAll("[data-example]")) {
     link.addEventListener("click", takeExample);
   }
+}
+
+// An example fills the form, and leaves the model that was chosen.
+for (const link of document.querySelectorAll("a.chip")) {
+  link.addEventListener("click", () => {
+    const address = new URL(link.href);
+    address.searchParams.set("model", document.querySelector("[name=model]").value);
+    link.href = address;
+  });
 }
 
 const answer = document.getElementById("answer");
