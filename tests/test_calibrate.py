@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 from PIL import Image
 
 from podium import calibrate as calibrate_module
@@ -19,8 +20,9 @@ from podium.app import App, Served
 from podium.calibrate import Outcome, Wishes, asking, calibrate_application
 from podium.calibrated import calibration_file
 from podium.cli import main
-from podium.errors import CalibrationError, DataError, PodiumError, UnknownModel
+from podium.errors import CalibrationError, DataError, Mistake, PodiumError, UnknownModel
 from podium.options import Options
+from podium.pipeline.metrics import Quality
 from podium.prediction import ClassPrediction, ValuePrediction
 from podium.spec import ModelSpec
 from tests.conformance.graphs import WEIGHTS, linear
@@ -48,6 +50,9 @@ file = "models/m.onnx"
 name = "twice"
 file = "models/twice.onnx"
 """
+
+
+UNCHECKED = "No [task] training in podium.toml: whether these rows are new could not be checked."
 
 
 @pytest.fixture
@@ -97,12 +102,14 @@ def left_over(folder: Path) -> list[str]:
 def test_a_calibration_is_kept_beside_each_model(folder: Path, data: Path) -> None:
     """The file tells model, data, date and level, what was learned, and the coverage measured."""
     outcome = calibrate_application(folder, data, Wishes(confidence_level=0.8))
-    assert (outcome.passed, outcome.notes) == (True, ())
+    assert (outcome.passed, outcome.notes) == (True, (UNCHECKED,))
     assert left_over(folder) == ["m.calibration.json", "twice.calibration.json"]
     found = kept(folder, "twice")
     fit, coverage = found.pop("fit"), found.pop("coverage")
+    app = App(folder)
     assert found == {
-        "format": 1, "model": "twice", "version": App(folder).version("twice"), "data": "rows.csv",
+        "format": 1, "model": "twice", "version": app.version("twice"),
+        "settings": app.settings(app.spec.models[1]), "data": "rows.csv",
         "sha256": hashlib.sha256(data.read_bytes()).hexdigest(), "rows": 300,
         "date": datetime.now(UTC).date().isoformat(), "confidence_level": 0.8, "passes": 1,
     }  # fmt: skip
@@ -207,8 +214,8 @@ def test_a_model_that_cannot_be_calibrated_does_not_stop_others(folder: Path, da
 def test_too_few_rows_are_told_before_anything_is_asked(folder: Path, tmp_path: Path) -> None:
     """Too few rows for the level are an error that says how many there are, and are needed."""
     few = written(tmp_path / "few.csv", drawn_rows(12))
-    with pytest.raises(CalibrationError, match=r"^There are 12 labelled rows; a confidence level "
-                       r"of 0\.9 needs \d+ at least\."):  # fmt: skip
+    with pytest.raises(CalibrationError, match=r"^There are 12 labelled rows; to cross-validate "
+                       r"a confidence level of 0\.9 takes 22 at least"):  # fmt: skip
         calibrate_application(folder, few, Wishes())
     assert left_over(folder) == []
 
@@ -236,8 +243,32 @@ def test_rows_without_an_answer_and_labels_without_rows_are_told(
     outcome = calibrate_application(folder, file, Wishes(models=("m",)))
     assert outcome.notes == (
         "1 row of d.csv without a side left out.", "No row of d.csv is of the label middle.",
+        UNCHECKED,
     )  # fmt: skip
     assert kept(folder)["rows"] == len(rows)
+
+
+def test_rows_that_stand_there_twice_are_told(folder: Path, tmp_path: Path) -> None:
+    """Equal rows are counted in a note with their lines; known ones, left out, do not count."""
+    (folder / "podium.toml").write_text(TOML.format('training = "train.csv"'))
+    rows = drawn_rows(60)
+    written(folder / "train.csv", rows[:1])
+    file = written(tmp_path / "d.csv", [rows[0], *rows, rows[1], rows[1]])
+    outcome = calibrate_application(folder, file, Wishes(models=("m",), leave_out_known=True))
+    assert outcome.notes == (
+        "2 rows that stand in train.csv too left out: lines 2, 3.",
+        "3 rows of d.csv stand there more than once (lines 4, 63, 64); equal rows make the "
+        "coverage look surer than it is.",
+    )
+
+
+def test_a_column_in_another_case_is_told(folder: Path, tmp_path: Path) -> None:
+    """A column that is called a little otherwise is taken, and a note names it."""
+    file = written(tmp_path / "d.csv", drawn_rows(60), "A,b,c,side")
+    outcome = calibrate_application(folder, file, Wishes(models=("m",)))
+    assert outcome.notes == (
+        "Columns of d.csv are taken that differ in case: 'A' for 'a'.", UNCHECKED,
+    )  # fmt: skip
 
 
 def test_another_target(folder: Path, tmp_path: Path) -> None:
@@ -345,6 +376,12 @@ def test_images_that_cannot_be_read_are_all_told(images: Path, tmp_path: Path) -
         calibrate_application(folder, images, Wishes(confidence_level=0.5))
     assert [one.key for one in caught.value.mistakes] == ["line 2", "line 9"]
     assert caught.value.mistakes[0].message.startswith(f"{tmp_path / 'img/0.png'} is not an image")
+    for number in range(7):
+        (tmp_path / f"img/{number}.png").write_bytes(b"no image")
+    with pytest.raises(DataError) as caught:
+        calibrate_application(folder, images, Wishes(confidence_level=0.5))
+    assert (caught.value.count, len(caught.value.mistakes)) == (8, 6)
+    assert caught.value.mistakes[5] == Mistake("and 3 more like this", "lines 7, 8, 9")
     assert left_over(folder) == []
 
 
@@ -402,8 +439,27 @@ def test_the_command_prints_what_was_found(folder: Path, data: Path) -> None:
     assert f"{measured['coverage']:.1%} [{measured['low']:.1%}, " in done.stdout
     assert f"Wrote {folder / 'models/m.calibration.json'}" in done.stdout
     # 150 rows are behind the quantiles: 150 / 151, rounded down.
-    assert "a confidence_level of up to 0.993" in done.stdout
+    assert "a confidence_level of up to 0.993; --confidence-level takes more rows" in done.stdout
     assert done.stdout.endswith(f"Next:\n  podium serve {folder}\n")
+
+
+def test_the_command_tells_a_temperature_that_did_not_help(
+    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log loss that is visibly worse with the temperature is told by the model; no other is."""
+    found = calibrate_application(folder, data, Wishes()).models[0].calibration
+    assert found is not None
+    told = {}
+    for loss in (0.0755, 0.06964, 0.05):
+        before, after = Quality(0.0696, 0.1, 0.1), Quality(loss, 0.1, 0.1)
+        coverage = structs.replace(found.coverage, before=before, after=after)
+        monkeypatch.setattr(calibrate_module, "cross_validate", lambda *_, kept=coverage: kept)
+        told[loss] = podium("calibrate", folder, data, "--model", "m").stdout
+    assert [loss for loss, text in told.items() if "log loss" in text] == [0.0755]
+    assert (
+        "m: its temperature made the log loss of rows left out worse (0.0696 to 0.0755): more rows "
+        "would tell.\n"
+    ) in told[0.0755]
 
 
 def test_the_command_fails_when_no_model_was_calibrated(folder: Path, data: Path) -> None:

@@ -35,7 +35,8 @@ def calibration(version: str, **others: Any) -> Calibration:
     """Return a calibration of the model m."""
     told: dict[str, Any] = {
         "model": "m", "version": version, "settings": "", "data": "rows.csv",
-        "sha256": "0" * 64, "rows": 80, "date": "2026-11-23", "confidence_level": 0.8, "fit": FIT, "coverage": COVERAGE,
+        "sha256": "0" * 64, "rows": 80, "date": "2026-11-23", "confidence_level": 0.8, "fit": FIT,
+        "coverage": COVERAGE,
     }  # fmt: skip
     return Calibration(**told | others)
 

@@ -210,4 +210,15 @@ def test_notes_of_a_model_are_shown(
     report = check_application(application(tmp_path, ""))
     assert (report.models[0].notes, report.passed) == (("It was saved [bold] with 1.0.",), True)
     render_report(report)
-    assert "\nm: It was saved [bold] with 1.0.\nAll is well." in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(
+        "\nm: It was saved [bold] with 1.0.\nAll is well, but for 1 note above.\n"
+    )
+
+
+def test_notes_are_counted_in_the_verdict() -> None:
+    """A check with notes passes and counts them; one that fails says that it does."""
+    noted = ModelReport("m", notes=("One.", "Two."))
+    report = Report(Path("app"), "Title", (noted, noted), ())
+    assert (report.passed, report.verdict) == (True, "All is well, but for 4 notes above.")
+    failed = Report(Path("app"), "Title", (noted, ModelReport("n", error="It is broken.")), ())
+    assert (failed.passed, failed.verdict) == (False, "Something is wrong; see above.")

@@ -248,6 +248,7 @@ def test_printable_text_is_short_and_encodable() -> None:
     """A text in a message can be written as UTF-8 and takes at most 80 characters."""
     assert printable("größe") == "größe"
     assert printable("a\ud800b") == "a\\ud800b"
+    assert printable("a\x1b[31m\n") == "a\\x1b[31m\\n"
     assert printable("x" * 100) == "x" * 80
 
 

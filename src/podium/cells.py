@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from podium.errors import nearest
@@ -21,6 +22,8 @@ MAX_NUMBER: Final = 3.4e38
 MAX_INTEGER: Final = 2**63 - 1
 """Numbers beyond these fit no model: single precision and 64-bit integers."""
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_LISTED: Final = 10
 _TRUE: Final = ("true", "yes", "on", "1")
 _FALSE: Final = ("false", "no", "off", "0")
 
@@ -67,8 +70,16 @@ def expectation(feature: Feature) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` with what no UTF-8 can hold escaped, cut to 80 characters."""
+    """Return `text` with control characters and what no UTF-8 can hold escaped, cut to 80."""
+    text = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text[:80])
     return text.encode("utf-8", "backslashreplace").decode()[:80]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first few names as they may stand in a message, and how many more there are."""
+    more = len(names) - _MAX_LISTED
+    told = ", ".join(map(printable, names[:_MAX_LISTED]))
+    return f"{told} and {more:,} more" if more > 0 else told
 
 
 def _is_number(value: object) -> bool:

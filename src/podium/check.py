@@ -11,7 +11,7 @@ from typing import Final
 
 from podium.app import App
 from podium.calibrated import in_words
-from podium.errors import PodiumError
+from podium.errors import PodiumError, counted
 from podium.options import Options
 from podium.pipeline.decode import Items, read_images, read_texts
 from podium.pipeline.probe import probe_items
@@ -62,6 +62,14 @@ class Report:
         """Whether every model loads and the default one answers every example as expected."""
         wrong = any(example.counts and not example.passed for example in self.examples)
         return not wrong and not any(model.error for model in self.models)
+
+    @property
+    def verdict(self) -> str:
+        """How the check ended, in words; notes do not fail it."""
+        if not self.passed:
+            return "Something is wrong; see above."
+        notes = sum(len(model.notes) for model in self.models)
+        return f"All is well, but for {counted(notes, 'note')} above." if notes else "All is well."
 
 
 def check_application(folder: Path) -> Report:
@@ -164,7 +172,7 @@ def render_report(report: Report) -> None:
             cells = (example.title, example.model, example.expected, example.found)
             examples.add_row(*map(escape, cells), _mark(example))
         console.print(examples)
-    console.print("[green]All is well." if report.passed else "[red]Something is wrong; see above.")
+    console.print(f"[{'green' if report.passed else 'red'}]{report.verdict}")
 
 
 def _mark(example: ExampleReport) -> str:

@@ -9,6 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, TextIO, TypeVar
 
+from podium.cells import listed
+from podium.errors import counted
+
 T = TypeVar("T")
 
 MISSING: Final = frozenset(
@@ -17,6 +20,10 @@ MISSING: Final = frozenset(
 """What pandas reads as a missing value."""
 
 _MAX_LINE: Final = 10_000_000
+_START: Final = 65_536
+_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
+_MOST_CONTROLS: Final = 0.05
+"""Of random bytes a tenth are control characters; in a text there is hardly one."""
 
 
 class CsvError(ValueError):
@@ -32,7 +39,7 @@ class Rows:
 
     `header` holds the columns' names, "" where one has none; no other name stands there twice.
     `line` is the number of the line at which the row that came last begins. With `decimal_comma`
-    a number may be written "3,5".
+    a number may be written "3,5": where no comma stands between the cells.
 
     Raises:
         CsvError: also while iterating.
@@ -45,12 +52,12 @@ class Rows:
         lines = chain([first], iter(partial(stream.readline, _MAX_LINE), ""))
         self._reader = csv.reader(map(self._whole, lines), delimiter=delimiter)
         self._rows = self._checked()
-        self.decimal_comma = delimiter == ";"
+        self.decimal_comma = delimiter != ","
         self.line = 0
         self.header = next(self._rows, [])
         twice = sorted({name for name in self.header if name and self.header.count(name) > 1})
         if not self.header or twice:
-            told = f"names {', '.join(twice)} twice" if twice else "is empty"
+            told = f"names {listed(twice)} twice" if twice else "is empty"
             raise CsvError(file, f"{told}; expected one header line, and one line an item")
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -70,7 +77,7 @@ class Rows:
                 self.line, ended = ended + 1, self._reader.line_num
                 width = width or len(row)
                 if len(row) not in (0, width):
-                    reason = f"{len(row)} cells; the header has {width}"
+                    reason = f"{counted(len(row), 'cell')}; the header has {width}"
                     raise CsvError(self._file, reason, self.line)
                 if row:
                     yield [cell.strip() for cell in row]
@@ -88,14 +95,23 @@ def read_csv(file: Path, read: Callable[[Rows], T]) -> T:
         CsvError: it cannot be read.
     """
     try:
-        with file.open("rb") as start:
-            wide = start.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        with file.open("rb") as stream:
+            start = stream.read(_START)
+        wide = start[:2] in (b"\xff\xfe", b"\xfe\xff")
+        if not wide and _is_binary(start):
+            reason = "is no text: it holds bytes that stand in no CSV file. Is it another file?"
+            raise CsvError(file, reason)
         for encoding in ("utf-16",) if wide else ("utf-8-sig", "latin-1"):
             try:
-                with file.open(encoding=encoding, newline="") as stream:
-                    return read(Rows(file, stream))
+                with file.open(encoding=encoding, newline="") as text:
+                    return read(Rows(file, text))
             except UnicodeDecodeError as err:
                 reason = str(err)
     except OSError as err:
         reason = err.strerror or str(err)
     raise CsvError(file, f"cannot be read: {reason}")
+
+
+def _is_binary(start: bytes) -> bool:
+    controls = len(start) - len(start.translate(None, _CONTROLS))
+    return b"\0" in start or controls > _MOST_CONTROLS * len(start)

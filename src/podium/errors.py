@@ -79,7 +79,7 @@ class ServeError(PodiumError):
 
 
 class DataError(PodiumError):
-    """A labelled file is wrong; `mistakes` names the first of `count`, by line and column."""
+    """A labelled file is wrong in `count` places; `mistakes` tells the first of each kind."""
 
     def __init__(self, file: Path, mistakes: Sequence[Mistake], count: int | None = None) -> None:
         self.file = file
@@ -179,9 +179,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _listed(file: Path, mistakes: Sequence[Mistake], count: int) -> str:
     lines = [f"  {mistake.key}: {mistake.message}" for mistake in mistakes]
-    more = [f"  and {count - len(mistakes)} more"] if count > len(mistakes) else []
-    return "\n".join([f"{file}: {_count(count, 'mistake')}", *lines, *more])
+    return "\n".join([f"{file}: {counted(count, 'mistake')}", *lines])
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: "1 row", "1,000 rows"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

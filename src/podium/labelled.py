@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from podium.cells import check_cell, parse_cell
+from podium.cells import check_cell, listed, parse_cell
 from podium.csvfile import MISSING, CsvError, Rows, read_csv
-from podium.errors import DataError, InvalidInput, Mistake, nearest
+from podium.errors import DataError, FieldError, InvalidInput, Mistake, nearest
 from podium.signature import MAX_ERRORS, Row, Signature
 from podium.spec import Feature
 
@@ -20,7 +22,10 @@ Item = Row | str | Path
 
 IMAGE_COLUMNS: Final = ("image", "file")
 TEXT_COLUMN: Final = "text"
-_MAX_LABELS_TOLD: Final = 10
+_IN_FULL: Final = 5
+_MAX_LINES_TOLD: Final = 10
+_FOUND: Final = re.compile(r"found |['\"\d]")
+"""Where a message comes to what was found: up to there it is the kind of mistake."""
 
 
 class Line(NamedTuple):
@@ -33,11 +38,15 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Labelled:
-    """The items of a file that have an answer; `left_out` counts those without."""
+    """The items of a file that have an answer; `left_out` counts those without.
+
+    `notes` name the columns that are called so but for the case, if any.
+    """
 
     file: Path
     lines: tuple[Line, ...]
     left_out: int = 0
+    notes: tuple[str, ...] = ()
 
     def without(self, numbers: Collection[int]) -> Labelled:
         """Return the items but for those at some lines."""
@@ -47,7 +56,8 @@ class Labelled:
 def read_labelled(file: Path, signature: Signature) -> Labelled:
     """Read a labelled file: a column for each feature, or "image" or "text", and the target.
 
-    The order of the columns is free and others are ignored. An image is named by its path from
+    The order of the columns is free and others are ignored; the case of their names, and of
+    labels, counts only where two differ in nothing else. An image is named by its path from
     the file's folder. An empty cell is a missing value, and so is what pandas takes for one; a
     row without an answer is left out.
 
@@ -80,6 +90,67 @@ def lines_also_in(data: Labelled, file: Path, signature: Signature) -> list[int]
     return [line.number for line in data.lines if there and _exact(line) in there]
 
 
+def lines_twice(data: Labelled) -> list[int]:
+    """Return the lines whose item, and its answer, stands on another line too."""
+    rough = Counter(map(_rough, data.lines))
+    exact = [(line.number, _exact(line)) for line in data.lines if rough[_rough(line)] > 1]
+    times = Counter(key for _, key in exact)
+    return [number for number, key in exact if times[key] > 1]
+
+
+class Mistakes:
+    """What is wrong in the lines of a file: of each kind in a column the first are told in full."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._kinds: dict[tuple[str, str], _Kind] = {}
+
+    def add(self, line: int, error: FieldError, kind: str | None = None) -> None:
+        """Add what is wrong with a column of a line, or the line ("")."""
+        self.count += 1
+        column, message = error
+        known = _FOUND.split(message, maxsplit=1)[0] if kind is None else kind
+        self._kinds.setdefault((column, known), _Kind(column)).add(line, message)
+
+    def error(self, file: Path) -> DataError:
+        """Return all as one error, of at most MAX_ERRORS lines and one."""
+        told = [one for kind in self._kinds.values() for one in kind.told()]
+        rest = sum(count for _, count in told[MAX_ERRORS:])
+        more = [Mistake(f"and {rest:,} more", "in other columns or of other kinds")] if rest else []
+        return DataError(file, [*(one for one, _ in told[:MAX_ERRORS]), *more], self.count)
+
+
+@dataclass
+class _Kind:
+    """The mistakes of one kind in one column."""
+
+    column: str
+    full: list[Mistake] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    more: int = 0
+
+    def add(self, line: int, message: str) -> None:
+        if len(self.full) < _IN_FULL:
+            place = f"line {line}, {self.column}" if self.column else f"line {line}"
+            self.full.append(Mistake(place, message))
+            return
+        self.more += 1
+        if len(self.lines) < _MAX_LINES_TOLD:
+            self.lines.append(line)
+
+    def told(self) -> Iterator[tuple[Mistake, int]]:
+        """Yield what is told, and for how many mistakes each stands."""
+        yield from ((one, 1) for one in self.full)
+        if self.more:
+            column = f" in {self.column}" if self.column else ""
+            numbers = ", ".join(map(str, self.lines)) + (
+                ", ..." if self.more > len(self.lines) else ""
+            )
+            lines = "line" if self.more == 1 else "lines"
+            key = f"and {self.more:,} more like this{column}"
+            yield Mistake(key, f"{lines} {numbers}"), self.more
+
+
 def place_of(label: str, names: Sequence[str]) -> int | None:
     """Return the place of a label among names: the same one, or the same but for 1.0 and True."""
     if label in names:
@@ -99,8 +170,8 @@ def _read(file: Path, read: Callable[[Rows], T]) -> T:
 def _all_lines(file: Path, signature: Signature, rows: Rows) -> Labelled:
     reader = _Reader(file, signature, rows)
     lines: list[Line] = []
-    mistakes: list[Mistake] = []
-    count = left_out = 0
+    mistakes = Mistakes()
+    left_out = 0
     for cells in rows:
         found = reader.line(cells)
         if isinstance(found, Line):
@@ -108,13 +179,13 @@ def _all_lines(file: Path, signature: Signature, rows: Rows) -> Labelled:
         elif found is None:
             left_out += 1
         else:
-            count += len(found)
-            mistakes += found[: MAX_ERRORS - len(mistakes)]
-    if mistakes:
-        raise DataError(file, mistakes, count)
+            for error in found:
+                mistakes.add(rows.line, error)
+    if mistakes.count:
+        raise mistakes.error(file)
     if not lines:
         raise DataError(file, [Mistake(signature.target, "no row has an answer in this column")])
-    return Labelled(file, tuple(lines), left_out)
+    return Labelled(file, tuple(lines), left_out, reader.notes)
 
 
 class _Reader:
@@ -124,38 +195,40 @@ class _Reader:
         self.signature, self.folder, self.rows = signature, file.parent, rows
         self._labels: dict[str, str] = {}
         self._value = Feature(name=signature.target, unit=signature.unit)
-        wanted = list(signature.names)
-        if signature.image is not None:
-            wanted = [next(filter(rows.header.__contains__, IMAGE_COLUMNS), IMAGE_COLUMNS[0])]
-        elif signature.text is not None:
-            wanted = [TEXT_COLUMN]
-        missing = [name for name in (*wanted, signature.target) if name not in rows.header]
+        wanted = _wanted(signature, rows.header)
+        names = (*wanted, signature.target)
+        found = {name: _column(name, names, rows.header) for name in names}
+        missing = [name for name, column in found.items() if column is None]
         if missing:
-            told = ", ".join(filter(None, rows.header)) or "none"
+            told = listed([*filter(None, rows.header)]) or "none"
             raise DataError(file, [Mistake(name, "there is no such column."
                                            + (nearest(name, rows.header) or f" Columns: {told}."))
                                    for name in missing])  # fmt: skip
-        self.columns = {name: rows.header.index(name) for name in wanted}
-        self.target = rows.header.index(signature.target)
+        places = {name: rows.header.index(column) for name, column in found.items() if column}
+        self.columns = {name: places[name] for name in wanted}
+        self.target = places[signature.target]
+        others = [f"{column!r} for {name!r}" for name, column in found.items() if column != name]
+        told = f"Columns of {file.name} are taken that differ in case: {listed(others)}."
+        self.notes = (told,) if others else ()
 
-    def line(self, cells: Sequence[str]) -> Line | list[Mistake] | None:
+    def line(self, cells: Sequence[str]) -> Line | list[FieldError] | None:
         """Return an item with its answer, all that is wrong with it, or None without an answer."""
-        number, mistakes = self.rows.line, []
+        mistakes: list[FieldError] = []
         answer: str | float | None = None
         try:
             answer = self._answer(cells[self.target])
             if answer is None:
                 return None
         except ValueError as err:
-            mistakes.append(Mistake(f"line {number}, {self.signature.target}", str(err)))
+            mistakes.append(FieldError(self.signature.target, str(err)))
         try:
-            item = self._item(cells, f"line {number}, ")
+            item = self._item(cells)
         except InvalidInput as err:
-            return [*(Mistake(*one) for one in err.errors), *mistakes]
+            return [*err.errors, *mistakes]
         except ValueError as err:
             (column,) = self.columns
-            return [Mistake(f"line {number}, {column}", str(err)), *mistakes]
-        return mistakes if answer is None else Line(number, item, answer)
+            return [FieldError(column, str(err)), *mistakes]
+        return mistakes if answer is None else Line(self.rows.line, item, answer)
 
     def _answer(self, text: str) -> str | float | None:
         labels = self.signature.labels
@@ -168,18 +241,18 @@ class _Reader:
             if place is None and text in MISSING:
                 return None
             if place is None:
-                hint = nearest(text, labels) or f" Labels: {_some(labels)}."
+                hint = nearest(text, labels) or f" Labels: {listed(labels)}."
                 raise ValueError(f"expected one of the labels; found {text[:80]!r}.{hint}")
             self._labels[text] = labels[place]
         return self._labels[text]
 
-    def _item(self, cells: Sequence[str], where: str) -> Item:
+    def _item(self, cells: Sequence[str]) -> Item:
         if self.signature.features:
             features = self.signature.features
             texts = [cells[self.columns[feature.name]] for feature in features]
             values = {feature.name: self._parsed(feature, text)
                       for feature, text in zip(features, texts, strict=True)}  # fmt: skip
-            return self.signature.row_of(values, where)
+            return self.signature.row_of(values)
         (place,) = self.columns.values()
         if self.signature.text is not None:
             return self.signature.check_text(cells[place])
@@ -196,10 +269,25 @@ class _Reader:
         return parse_cell(feature, text)
 
 
-def _some(labels: Sequence[str]) -> str:
-    more = len(labels) - _MAX_LABELS_TOLD
-    told = ", ".join(labels[:_MAX_LABELS_TOLD])
-    return f"{told} and {more} more" if more > 0 else told
+def _wanted(signature: Signature, header: Sequence[str]) -> list[str]:
+    """Return the columns in which an item stands."""
+    if signature.image is not None:
+        there = (name for name in IMAGE_COLUMNS if _column(name, (name,), header))
+        return [next(there, IMAGE_COLUMNS[0])]
+    return [TEXT_COLUMN] if signature.text is not None else list(signature.names)
+
+
+def _column(name: str, wanted: Sequence[str], header: Sequence[str]) -> str | None:
+    """Return the column of that name, or the only one of it in another case or with spaces."""
+    if name in header:
+        return name
+    alike = [one for one in header if one not in wanted and _bare(one) == _bare(name)]
+    rivals = [one for one in wanted if _bare(one) == _bare(name)]
+    return alike[0] if len(alike) == len(rivals) == 1 else None
+
+
+def _bare(name: str) -> str:
+    return name.strip().casefold()
 
 
 def _rough(line: Line) -> object:

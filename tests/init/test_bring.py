@@ -69,6 +69,27 @@ def test_code_comes_with_what_it_imports(place: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["numpy", "email", "helper"])
+def test_the_folder_to_make_is_never_copied(name: str, place: Path) -> None:
+    """A folder that is called as a module that the code imports is not copied into itself."""
+    (place / "net.py").write_text(f"import {name}.deep\n")
+    (place / "helper.py").unlink()
+    bring(Origin("m.safetensors", factory="net:build"), place / name)
+    assert files_in(place / name) == ["models/m.safetensors", "net.py"]
+
+
+def test_a_folder_called_as_what_is_installed_is_no_module(place: Path) -> None:
+    """Python takes the installed package, unless the folder is a package itself."""
+    for file in ("numpy/a.py", "email/__init__.py", "email/b.py", "own/c.py"):
+        (place / file).parent.mkdir(exist_ok=True)
+        (place / file).touch()
+    (place / "net.py").write_text("import numpy, email, own.c\n")
+    bring(Origin("m.safetensors", factory="net:build"), place / "app")
+    assert files_in(place / "app") == [
+        "email/__init__.py", "email/b.py", "models/m.safetensors", "net.py", "own/c.py",
+    ]  # fmt: skip
+
+
 def test_code_beside_the_model_is_found_from_elsewhere(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,9 +64,11 @@ def test_delimiters(delimiter: str, tmp_path: Path) -> None:
     assert table.sample == ({"a,b;c": "x, y;z", "kind": "k"},)
 
 
-def test_decimal_commas(tmp_path: Path) -> None:
-    """With semicolons a comma in a number is its decimal point; in a text it stays."""
-    table = read_table(written(tmp_path, "a;b;kind\n1,5;x,y;2,5\n2,25;z;3\n"), "kind")
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_decimal_commas(delimiter: str, tmp_path: Path) -> None:
+    """With semicolons or tabs a comma in a number is its decimal point; in a text it stays."""
+    text = "a;b;kind\n1,5;x,y;2,5\n2,25;z;3\n".replace(";", delimiter)
+    table = read_table(written(tmp_path, text), "kind")
     assert (table.columns[0].kind, table.columns[0].range) == ("number", (1.5, 2.25))
     assert table.target.range == (2.5, 3.0)
     assert {"a": "1.5", "b": "x,y", "kind": "2.5"} in table.sample
@@ -172,9 +174,13 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         ("a,b,a,kind\n", "--data FILE names a twice; expected one header line, and one line an "
                          "item"),
         ("", "--data FILE is empty; expected one header line, and one line an item"),
+        (f"{'a' * 90},{','.join('bcdefghijkl')}\n", f"--target FILE has no column 'kind'. Columns: "
+         f"{'a' * 80}, b, c, d, e, f, g, h, i, j and 2 more."),
+        ("a\0,kind\n", "--data FILE is no text: it holds bytes that stand in no CSV file. Is it "
+                       "another file?"),
         ("a,kind\n", "--data FILE has no row with a kind"),
         ("a,kind\n1,\n", "--data FILE has no row with a kind"),
-        ("a,kind\n1,x\n\n2\n", "--data FILE, line 4: 1 cells; the header has 2"),
+        ("a,kind\n1,x\n\n2\n", "--data FILE, line 4: 1 cell; the header has 2"),
         (f"a,kind\n{'x' * 200_000},k\n", "--data FILE, line 2: field larger than field limit "
                                          "(131072)"),
     ],

@@ -18,8 +18,16 @@ from numpy.typing import NDArray
 from podium.app import App
 from podium.calibrate.asking import Asking, some_of
 from podium.calibrated import calibration_file, write_calibration
-from podium.errors import CalibrationError, DataError, Mistake, ModelError, UnknownModel
-from podium.labelled import Labelled, lines_also_in, read_labelled
+from podium.cells import listed
+from podium.errors import (
+    CalibrationError,
+    DataError,
+    Mistake,
+    ModelError,
+    UnknownModel,
+    counted,
+)
+from podium.labelled import Labelled, lines_also_in, lines_twice, read_labelled
 from podium.pipeline.calibration import Calibration
 from podium.pipeline.conformal import Method, check_rows, cross_validate, default_method, fit
 from podium.signature import Signature
@@ -30,6 +38,9 @@ if TYPE_CHECKING:
 _LINES_TOLD: Final = 10
 _EMPTY: Final = 0.01
 """The share of empty sets that is worth a word."""
+_UNCHECKED: Final = (
+    "No [task] training in podium.toml: whether these rows are new could not be checked."
+)
 Progress = Callable[[str, int, int], None]
 """Gets a model's name, how many rows it has answered, and of how many."""
 
@@ -93,6 +104,7 @@ def calibrate_application(
     data = read_labelled(file, signature)
     notes = list(_notes_on(data, signature))
     data = _without_known(app, data, signature, wishes, notes)
+    notes += _notes_on_equal(data)
     least: Method = "lac" if signature.kind == "classification" else "absolute"
     check_rows(len(data.lines), wishes.confidence_level, wishes.method or least)
     with file.open("rb") as stream:
@@ -106,6 +118,7 @@ def calibrate_application(
 
 
 def _notes_on(data: Labelled, signature: Signature) -> Iterator[str]:
+    yield from data.notes
     if data.left_out:
         rows = _rows(data.left_out)
         yield f"{rows} of {data.file.name} without a {signature.target} left out."
@@ -113,8 +126,17 @@ def _notes_on(data: Labelled, signature: Signature) -> Iterator[str]:
         there = {line.answer for line in data.lines}
         lacking = [label for label in signature.labels if label not in there]
         if lacking:
-            named = ", ".join(lacking[:_LINES_TOLD]) + (", ..." if lacking[_LINES_TOLD:] else "")
-            yield f"No row of {data.file.name} is of the label {named}."
+            yield f"No row of {data.file.name} is of the label {listed(lacking)}."
+
+
+def _notes_on_equal(data: Labelled) -> Iterator[str]:
+    twice = lines_twice(data)
+    if twice:
+        rows = f"{_rows(len(twice))} of {data.file.name}"
+        yield (
+            f"{rows} stand there more than once ({_lines(twice)}); equal rows make the coverage "
+            "look surer than it is."
+        )
 
 
 def _without_known(
@@ -127,7 +149,7 @@ def _without_known(
     """
     training = app.spec.task.training
     if training is None:
-        notes += _notes_on_references(app, data, signature)
+        notes += [*_notes_on_references(app, data, signature)] or [_UNCHECKED]
         return data
     known = lines_also_in(data, app.folder / training, signature)
     if not known:
@@ -182,9 +204,9 @@ def _calibrated(
     except (ModelError, CalibrationError) as err:
         return Calibrated(name, file, error=str(err))
     calibration = Calibration(
-        model=name, version=served.version, data=data.file.name, sha256=digest,
-        rows=len(data.lines), date=datetime.now(UTC).date().isoformat(), confidence_level=level,
-        passes=scores.values.shape[1], fit=learned, coverage=coverage,
+        model=name, version=served.version, settings=app.settings(spec), data=data.file.name,
+        sha256=digest, rows=len(data.lines), date=datetime.now(UTC).date().isoformat(),
+        confidence_level=level, passes=scores.values.shape[1], fit=learned, coverage=coverage,
     )  # fmt: skip
     return Calibrated(name, file, calibration)
 
@@ -242,6 +264,9 @@ def render_outcome(outcome: Outcome) -> None:
         if one.error:
             console.print(f"[red]{escape(one.model)}: {escape(one.error)}", soft_wrap=True)
     for one in done:
+        if worse := _worse(one):
+            console.print(f"[yellow]{escape(worse)}", soft_wrap=True)
+    for one in done:
         file = outcome.folder / one.file.relative_to(outcome.folder.resolve())
         console.print(f"Wrote {escape(str(file))}", soft_wrap=True)
     if not done:
@@ -265,6 +290,21 @@ def _hint(outcome: Outcome, done: Sequence[Calibrated]) -> str:
     )
 
 
+def _worse(one: Calibrated) -> str:
+    """Return what to know of a temperature that did not help."""
+    assert one.calibration is not None
+    before, after = one.calibration.coverage.before, one.calibration.coverage.after
+    if before is None or after is None or after.log_loss <= before.log_loss:
+        return ""
+    losses = f"{before.log_loss:.3g}", f"{after.log_loss:.3g}"
+    if losses[0] == losses[1]:
+        return ""
+    return (
+        f"{one.model}: its temperature made the log loss of rows left out worse "
+        f"({' to '.join(losses)}): more rows would tell."
+    )
+
+
 def _cells(found: Calibration, unit: str | None) -> list[str]:
     measured, temperature = found.coverage, found.fit.temperature
     told = f"{measured.coverage:.1%} [{measured.low:.1%}, {measured.high:.1%}]"
@@ -284,13 +324,13 @@ def _next(outcome: Outcome, done: Sequence[Calibrated]) -> str:
         f"interval. Of the answers to come it may be up to {apart:.0f} points more or less, "
         f"since {rows:,} rows decide.\nEvery answer now has one; a running server takes it up when "
         "it starts anew. With these rows a request may ask for a confidence_level of up to "
-        f"{most:.3f}.\n"
+        f"{most:.3f}; --confidence-level takes more rows, since its coverage is cross-validated.\n"
         f"Next:\n  podium serve {outcome.folder}"
     )
 
 
 def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+    return counted(count, "row")
 
 
 def _lines(numbers: Sequence[int]) -> str:

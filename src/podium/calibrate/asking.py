@@ -10,14 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 from podium.app import App
-from podium.errors import DataError, InvalidInput, Mistake
-from podium.labelled import Labelled, Line
+from podium.errors import FieldError, InvalidInput
+from podium.labelled import Labelled, Line, Mistakes
 from podium.pipeline.calibration import keys
 from podium.pipeline.conformal import Method, check_method, default_method
 from podium.pipeline.decode import Items, read_images
 from podium.pipeline.metrics import Floats
 from podium.pipeline.postprocess import Scores
-from podium.signature import MAX_ERRORS
 from podium.spec import Image
 
 ROWS_AT_ONCE: Final = 1000
@@ -57,27 +56,27 @@ class Asking:
         """
         parts: list[Scores] = []
         drawn: list[Floats] = []
-        mistakes: list[Mistake] = []
+        mistakes = Mistakes()
         done = 0
         for lines, items in self._batches(data.lines, mistakes):
             try:
                 parts.append(self.ask(items))
             except InvalidInput:
-                mistakes += self._refused(lines, items)
+                self._add_refused(lines, items, mistakes)
             else:
                 drawn.append(keys(items))
                 self._check(parts[0])
             done += len(lines)
             told(done)
-        if mistakes:
-            raise DataError(data.file, mistakes[:MAX_ERRORS], len(mistakes))
+        if mistakes.count:
+            raise mistakes.error(data.file)
         return _joined(parts), np.concatenate(drawn)
 
     def _check(self, scores: Scores) -> None:
         check_method(scores, self.method or default_method(scores))
 
     def _batches(
-        self, lines: Sequence[Line], mistakes: list[Mistake]
+        self, lines: Sequence[Line], mistakes: Mistakes
     ) -> Iterator[tuple[Sequence[Line], Any]]:
         """Yield lines with their items; images that cannot be read are added to the mistakes."""
         if self.image is None:
@@ -91,8 +90,8 @@ class Asking:
             try:
                 (image,) = read_images([Path(str(line.item)).read_bytes()], "image", self.image)
             except InvalidInput as err:
-                told = f"{line.item} {err.errors[0].message}"
-                mistakes.append(Mistake(f"line {line.number}", told))
+                kind = err.errors[0].message
+                mistakes.add(line.number, FieldError("", f"{line.item} {kind}"), kind)
                 continue
             read.append((line, image))
             pixels += image.width * image.height
@@ -102,13 +101,13 @@ class Asking:
         if read:
             yield [one for one, _ in read], [image for _, image in read]
 
-    def _refused(self, lines: Sequence[Line], items: Any) -> Iterator[Mistake]:
-        """Yield those of a part of the rows that the model does not answer."""
+    def _add_refused(self, lines: Sequence[Line], items: Any, mistakes: Mistakes) -> None:
+        """Add those of a part of the rows that the model does not answer."""
         for line, item in zip(lines, items, strict=True):
             try:
                 self.ask([item])
             except InvalidInput as err:
-                yield Mistake(f"line {line.number}", err.errors[0].message)
+                mistakes.add(line.number, FieldError("", err.errors[0].message))
 
 
 def _joined(parts: Sequence[Scores]) -> Scores:

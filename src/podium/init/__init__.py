@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from podium.app import sources_of
+from podium.cells import listed
 from podium.cpus import available_cpus
 from podium.errors import (
     FieldError,
@@ -193,7 +194,7 @@ def _read_data(order: Order, ask: Ask | None) -> tuple[LabelledTable | None, Hin
 def _ask_target(data: Path, ask: Ask | None) -> str:
     columns = read_header(data)
     if ask is None:
-        message = f"is missing: which column of {data} holds the answers? {', '.join(columns)}"
+        message = f"is missing: which column of {data} holds the answers? {listed(columns)}"
         raise InvalidInput([FieldError("--target", message)])
     return ask.target(columns)
 

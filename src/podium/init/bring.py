@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
@@ -149,17 +151,27 @@ def _copy_code(origin: Origin, code: str, folder: Path) -> None:
     seen: set[Path] = set()
     names = {code.partition(":")[0].partition(".")[0]}
     while names:
-        files = {file for name in names for file in _modules(root, name)} - seen
+        found = {file for name in names for file in _modules(root, name)} - seen
+        files = {file for file in found if not file.resolve().is_relative_to(folder.resolve())}
         for file in files:
             _copy(file, folder / file.relative_to(root))
         seen |= files
-        names = {name for file in files for name in _imports(file)}
+        imported = {name for file in files for name in _imports(file)}
+        names = {name for name in imported if not _is_installed(root, name)}
 
 
 def _modules(root: Path, name: str) -> Iterator[Path]:
     """Yield the files of the module or the package `name` in a folder; none if it has no such."""
     module = root / f"{name}.py"
     yield from [module] if module.is_file() else (root / name).rglob("*.py")
+
+
+def _is_installed(root: Path, name: str) -> bool:
+    """Whether `name` is installed and in `root` there is no module, but perhaps a folder, of it."""
+    if (root / f"{name}.py").is_file() or (root / name / "__init__.py").is_file():
+        return False
+    paths = [path for path in sys.path if Path(path).resolve() != root.resolve()]
+    return name in sys.stdlib_module_names or PathFinder.find_spec(name, paths) is not None
 
 
 def _imports(file: Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from podium.cells import listed
 from podium.errors import ModelError, nearest
 from podium.init.guess import Findings
 from podium.init.hints import Hints
@@ -135,11 +136,11 @@ def _check_columns(names: Sequence[str], data: LabelledTable, findings: Findings
             findings.mistake("--target", f"{name!r} is a column that the model takes; "
                              "the target is what it predicts")  # fmt: skip
         elif name not in known:
-            hint = nearest(name, known) or f" Columns: {', '.join(known)}."
+            hint = nearest(name, known) or f" Columns: {listed(known)}."
             findings.mistake("--data", f"{data.file} has no column {name!r}.{hint}")
     rest = [name for name in known if name not in names]
     if rest:
-        findings.notes.append(f"Columns of {data.file.name} that are left out: {', '.join(rest)}.")
+        findings.notes.append(f"Columns of {data.file.name} that are left out: {listed(rest)}.")
 
 
 def _feature(

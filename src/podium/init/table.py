@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from podium.cells import MAX_NUMBER, NUMBER
+from podium.cells import MAX_NUMBER, NUMBER, listed
 from podium.csvfile import MISSING, CsvError, Rows, read_csv
 from podium.errors import FieldError, InvalidInput, nearest
 
@@ -83,7 +83,7 @@ def read_header(file: Path) -> tuple[str, ...]:
 def read_table(file: Path, target: str) -> LabelledTable:
     """Read a CSV file whose column `target` holds the answers.
 
-    With semicolons between the cells, a comma in a number is its decimal point.
+    With semicolons or tabs between the cells, a comma in a number is its decimal point.
 
     Raises:
         InvalidInput: it cannot be read, or has no such column.
@@ -101,7 +101,7 @@ def _read_csv(file: Path, read: Callable[[Rows], T]) -> T:
 def _read(file: Path, target: str, rows: Rows) -> LabelledTable:
     header, lines = rows.header, iter(rows)
     if target not in header:
-        hint = nearest(target, header) or f" Columns: {', '.join(filter(None, header))}."
+        hint = nearest(target, header) or f" Columns: {listed([*filter(None, header)])}."
         raise InvalidInput([FieldError("--target", f"{file} has no column {target!r}.{hint}")])
     profiles = [_Profile(name, comma=rows.decimal_comma) for name in header]
     sampler = _Sampler(header.index(target))
