@@ -177,7 +177,7 @@ class Member:
             return Passes(find_way(self.model, self.engine, few, copies), spec.samples)
         infer = partial(self.engine.infer, self.model)
         way = NoiseInput(self.model, spec.noise, spec.samples, infer)
-        draw = Draw(range(rows), range(2), seed=0)
+        draw = Draw(range(rows), range(min(2, spec.samples)), seed=0)
         way.reproducible = alike(way.run(few, draw), way.run(few, draw))
         return Passes(way, spec.samples)
 
