@@ -111,6 +111,24 @@ def test_an_answer_fits_the_width(page: Page, penguins_url: str, width: int) -> 
     assert (figure, page.evaluate("document.documentElement.scrollWidth")) == (width, width)
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_a_long_label_leaves_its_bar_its_place(page: Page, penguins_url: str, width: int) -> None:
+    """A label that is one long word is broken; a short one takes no more than it needs."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(penguins_url)
+    ask(page, "tree")
+    track = page.locator(".bars td.track").first
+    expect(track).to_be_visible()
+    before = track.bounding_box()
+    assert before is not None
+    assert before["width"] > 120
+    page.evaluate("document.querySelector('.bars th span').textContent = 'x'.repeat(3000)")
+    after = track.bounding_box()
+    assert after is not None
+    assert 60 < after["width"] < before["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_an_answer_is_brought_into_view(page: Page, penguins_url: str) -> None:
     """On a phone, where the answer lies below the form, the page moves to it."""
     page.set_viewport_size({"width": 360, "height": 740})
