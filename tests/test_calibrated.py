@@ -181,6 +181,32 @@ def test_a_calibration_of_other_settings_is_not_applied(old: str, new: str, fold
     )
 
 
+@pytest.mark.parametrize("key", ["python", "preprocess"])
+def test_another_function_of_the_same_module_is_another_setting(key: str, tmp_path: Path) -> None:
+    """A name in podium.toml decides the answers, though neither module nor model changed."""
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\n"
+        "def first(x): return np.ones((len(x), 2)) / 2\n"
+        "def second(x): return np.ones((len(x), 2)) / 2\n"
+    )
+    toml = (
+        'title = "T"\n[task]\nkind = "classification"\nlabels = ["a", "b"]\n'
+        '[[features]]\nname = "x"\n[[models]]\nname = "m"\n'
+        'python = "own:PYTHON"\n[pipeline]\npreprocess = "own:PREPROCESS"\n'
+    )
+
+    def settings(changed: str) -> str:
+        names = {"python": "first", "preprocess": "first", changed: "second"}
+        text = toml
+        for name in ("python", "preprocess"):
+            text = text.replace(name.upper(), names[name])
+        (tmp_path / "podium.toml").write_text(text)
+        app = App(tmp_path)
+        return app.settings(app.spec.models[0])
+
+    assert settings(key) != settings("none")
+
+
 def test_a_folder_that_cannot_be_written_to_is_told(folder: Path) -> None:
     """What the system says is told, and what is left over of the attempt is no other mistake."""
     with pytest.raises(PodiumError, match=r"cannot be written: File name too long$"):

@@ -189,14 +189,19 @@ class App:
     def kept(self, name: str) -> Kept:
         """Return the calibration of a model, loaded or not."""
         served = self._served.get(name)
-        return served.kept if served else self._kept(self._specs[name], self.version(name))
+        if served:
+            return served.kept
+        spec = self._specs[name]
+        # Without a file there is no need to read the model's.
+        there = calibration_file(self.folder, spec).exists()
+        return self._kept(spec, self.version(name)) if there else Kept(None)
 
     def settings(self, spec: ModelSpec) -> str:
         """Return what names all that decides a model's answers beside its file."""
         code = self.spec.pipeline
         named = (code.preprocess, code.postprocess, spec.factory)
-        files = [module_file(self.folder, name.partition(":")[0]) for name in named if name]
-        return settings_of(self._signature_of(spec, self.signature), spec, files)
+        files = [module_file(self.folder, name) for name in named if name]
+        return settings_of(self._signature_of(spec, self.signature), spec, code, files)
 
     def version(self, name: str) -> str:
         """Return what names the content of the model's file, loaded or not."""

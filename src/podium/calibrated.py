@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from podium.errors import PodiumError
+from podium.errors import PodiumError, counted
 from podium.folder import FILE
 from podium.pipeline.calibration import FORMAT, Calibration
 from podium.pipeline.conformal import MAX_SCORES
 from podium.runtimes import Task
 from podium.signature import Signature
-from podium.spec import ModelSpec
+from podium.spec import Code, ModelSpec
 
 ENDING: Final = ".calibration.json"
 MAX_BYTES: Final = 2_000_000
@@ -79,16 +79,17 @@ def write_calibration(file: Path, calibration: Calibration) -> None:
             part.unlink()
 
 
-def settings_of(signature: Signature, spec: ModelSpec, code: Iterable[Path]) -> str:
+def settings_of(signature: Signature, spec: ModelSpec, code: Code, modules: Iterable[Path]) -> str:
     """Return what names all that decides a model's answers beside its file.
 
-    That is what it gets and answers, how often it is asked, and the maker's `code` around it.
+    That is what it gets and answers, how often it is asked, and the maker's `code` around it, in
+    `modules`.
     """
     features = [(one.name, one.kind, one.choices, one.optional) for one in signature.features]
     told = (signature.kind, signature.labels, features, signature.image, signature.text)
-    asked = (spec.samples, spec.noise, spec.files, spec.factory, spec.runtime)
-    digest = hashlib.sha256(msgspec.json.encode((told, asked)))
-    for file in code:
+    asked = (spec.samples, spec.noise, spec.files, spec.factory, spec.python, spec.runtime)
+    digest = hashlib.sha256(msgspec.json.encode((told, asked, code)))
+    for file in modules:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:_DIGITS]
 
@@ -130,7 +131,7 @@ def in_words(found: Calibration) -> str:
     measured = found.coverage
     return (
         f"calibrated at {found.confidence_level:g} with {found.fit.method} on {found.data} "
-        f"({found.rows} rows, {found.date}): coverage {measured.coverage:.1%} "
+        f"({counted(found.rows, 'row')}, {found.date}): coverage {measured.coverage:.1%} "
         f"[{measured.low:.1%}, {measured.high:.1%}]"
     )
 

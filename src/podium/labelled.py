@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 from podium.cells import check_cell, listed, parse_cell
 from podium.csvfile import MISSING, CsvError, Rows, read_csv
 from podium.errors import DataError, FieldError, InvalidInput, Mistake, nearest
+from podium.runtimes.trust import sha256
 from podium.signature import MAX_ERRORS, Row, Signature
 from podium.spec import Feature
 
@@ -77,9 +77,7 @@ def lines_also_in(data: Labelled, file: Path, signature: Signature) -> list[int]
     Raises:
         DataError: the other file cannot be read, or lacks a column.
     """
-    known: dict[object, list[int]] = {}
-    for line in data.lines:
-        known.setdefault(_rough(line), []).append(line.number)
+    known = set(map(_rough, data.lines))
 
     def found(rows: Rows) -> set[object]:
         reader = _Reader(file, signature, rows)
@@ -298,8 +296,7 @@ def _rough(line: Line) -> object:
 def _exact(line: Line) -> object:
     """Return what is the same of equal items alone."""
     if isinstance(line.item, Path):
-        with line.item.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
+        return sha256(line.item, [line.item])
     return line.item if isinstance(line.item, str) else (line.item, line.answer)
 
 

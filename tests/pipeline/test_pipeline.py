@@ -11,7 +11,8 @@ from PIL import Image
 import podium.pipeline
 from podium.errors import RequestTooLarge
 from podium.options import Options
-from podium.pipeline import images_at_once, images_together
+from podium.pipeline import images_together
+from podium.pipeline.member import images_at_once
 from podium.prediction import ClassPrediction
 from podium.spec import Image as ImageSpec
 from tests.pipeline.test_maps import pipeline

@@ -50,7 +50,7 @@ def pool(*members: tuple[Any, Scores]) -> Scores:
 def test_one_model_is_no_ensemble() -> None:
     """What a single model says stays what it is."""
     scores = single(FIRST, graded=False)
-    assert pool((member(), scores)) is scores
+    assert ask_each({"": member()}, 7, lambda _, own: scores if own == 7 else pool()) is scores
 
 
 def test_each_answer_is_a_vote() -> None:
@@ -179,7 +179,7 @@ def test_arrays_of_other_names_are_the_first_members() -> None:
     """Members that get the same arrays of the same items may call them otherwise."""
     first = member(encode=lambda items: {"image": np.array(items)})
     other = member(encode=lambda items: {"x": np.array(items)})
-    found = shared_inputs({"a": first, "b": other}, ["one", "two"])
+    found = shared_inputs({"a": first, "b": other}, ["one", "two"], first.encode(["one", "two"]))
     assert (found[first], found[other]) == ({"image": "image"}, {"x": "image"})
 
 
@@ -187,6 +187,7 @@ def test_arrays_of_other_names_are_the_first_members() -> None:
 def test_other_arrays_are_refused(arrays: dict[str, Any]) -> None:
     """A patch over one array covers nothing in another."""
     first = member(encode=lambda _: {"image": np.ones(2)})
+    members = {"a": first, "models/b.pt": member(encode=lambda _: arrays)}
     with pytest.raises(InvalidInput, match=r"than the first gets models/b\.pt: x \[2") as caught:
-        shared_inputs({"a": first, "models/b.pt": member(encode=lambda _: arrays)}, [])
+        shared_inputs(members, [], {"image": np.ones(2)})
     assert [error.field for error in caught.value.errors] == ["include"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from podium.errors import (
 from podium.labelled import Labelled, lines_also_in, lines_twice, read_labelled
 from podium.pipeline.calibration import Calibration
 from podium.pipeline.conformal import Method, check_rows, cross_validate, default_method, fit
+from podium.runtimes.trust import sha256
 from podium.signature import Signature
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def calibrate_application(
     notes += _notes_on_equal(data)
     least: Method = "lac" if signature.kind == "classification" else "absolute"
     check_rows(len(data.lines), wishes.confidence_level, wishes.method or least)
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = sha256(file, [file])
     names = list(dict.fromkeys(wishes.models or app.names))
     found = tuple(_calibrated(app, name, data, digest, wishes, progress) for name in names)
     for one in found:

@@ -65,7 +65,8 @@ class Asking:
                 self._add_refused(lines, items, mistakes)
             else:
                 drawn.append(keys(items))
-                self._check(parts[0])
+                if len(parts) == 1:
+                    self._check(parts[0])
             done += len(lines)
             told(done)
         if mistakes.count:

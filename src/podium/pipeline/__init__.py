@@ -26,7 +26,7 @@ from podium.pipeline.decode import Items
 from podium.pipeline.early import Early
 from podium.pipeline.ensemble import ask_each, check_alike, shared_inputs, told_of
 from podium.pipeline.maps import Asked, Maps
-from podium.pipeline.member import Function, Member, images_at_once, images_together
+from podium.pipeline.member import Function, Member, images_together
 from podium.pipeline.postprocess import Scores
 from podium.pipeline.preprocess import Encoder, encoder
 from podium.pipeline.probe import probe_items
@@ -37,7 +37,7 @@ from podium.signature import Signature
 from podium.spec import Code, ModelSpec
 from podium.usercode import load_object, told
 
-__all__ = ["Pipeline", "images_at_once", "images_together", "learn_labels", "load_functions"]
+__all__ = ["Pipeline", "images_together", "learn_labels", "load_functions"]
 
 
 MAX_SCORES: Final = 10_000_000
@@ -53,7 +53,8 @@ class Pipeline:
 
     Making one runs a probe batch through each model, which finds out what its outputs mean and
     warms it up. Maps of where it looked may take `map_s` seconds a request. With a calibration
-    every answer has a set or an interval.
+    every answer has a set or an interval. `draws` says whether passes draw something at random, by
+    an item's number in its request.
 
     Raises:
         ModelError: a model does not fit the signature.
@@ -78,6 +79,7 @@ class Pipeline:
                 self.by_file[file] = Member(signature, spec, model, engine, functions)
         check_alike(self.by_file)
         self.members = tuple(self.by_file.values())
+        self.draws = any(member.passes is not None for member in self.members)
         self.early = Early.of(self.by_file, spec)
         own = "preprocess" in functions
         self.maps = Maps(signature.image, own, self.passes, map_s)
@@ -96,11 +98,6 @@ class Pipeline:
     def passes(self) -> int:
         """How often the models run for one item, all together."""
         return sum(member.passes.samples if member.passes else 1 for member in self.members)
-
-    @property
-    def draws(self) -> bool:
-        """Whether passes draw something at random, by an item's number in its request."""
-        return any(member.passes is not None for member in self.members)
 
     def predict(self, items: Items, options: Options) -> list[Prediction]:
         """Return a prediction for each item: the stages after decoding, in their order."""
@@ -123,10 +120,12 @@ class Pipeline:
             raise InvalidInput([FieldError("seed", message)])
 
     def _check_size(self, count: int, options: Options) -> None:
+        if not self.draws:
+            return
         each = self.passes * max(1, len(self.signature.labels))
         told = "samples" in options.include
         most = max(1, (MAX_TOLD if told else MAX_SCORES) // each)
-        if self.draws and count > most:
+        if count > most:
             message = (
                 f"{count} inputs of {self.passes} passes{' with include=samples' if told else ''} "
                 f"are too many at once; send at most {most} at a time"
@@ -145,7 +144,7 @@ class Pipeline:
     def _predict_with_maps(self, items: Items, options: Options) -> list[Prediction]:
         budget_s, seed = self.maps.budget(len(items), options), options.seed or 0
         inputs = self.encode(items)
-        names = shared_inputs(self.by_file, items)
+        names = shared_inputs(self.by_file, items, inputs)
 
         def ask(feed: Arrays, row: int | None, member: Member, own: int) -> Scores:
             given = {name: feed[first] for name, first in names[member].items()}

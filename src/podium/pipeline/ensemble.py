@@ -18,6 +18,7 @@ from podium.errors import FieldError, InvalidInput, ModelError
 from podium.pipeline.decode import Items
 from podium.pipeline.member import Member
 from podium.pipeline.postprocess import Scores
+from podium.runtimes import Arrays
 
 Floats = NDArray[np.float64]
 Ask = Callable[[Member, int], Scores]
@@ -43,6 +44,9 @@ def ask_each(members: Mapping[str, Member], seed: int, ask: Ask) -> Scores:
 
     Each draws with a seed of its own, so that their passes have no noise in common.
     """
+    if len(members) == 1:
+        (alone,) = members.values()
+        return ask(alone, seed)
     parts = []
     for (file, member), own in zip(members.items(), _seeds(seed, len(members)), strict=True):
         with told_of(file):
@@ -57,8 +61,6 @@ def pooled(members: Sequence[Member], parts: Sequence[Scores]) -> Scores:
     that made the fewest, so that none outvotes another. Of one that has votes of its own, such as
     a forest, the mean counts; one that tells a label alone votes for it.
     """
-    if len(parts) == 1:
-        return parts[0]
     votes = [_vote(member, part) for member, part in zip(members, parts, strict=True)]
     count = min((made for vote in votes if (made := vote.values.shape[1]) > 1), default=1)
     votes = [_changed(vote, partial(_cut, count=count)) for vote in votes]
@@ -93,14 +95,16 @@ def check_alike(members: Mapping[str, Member]) -> None:
             )
 
 
-def shared_inputs(members: Mapping[str, Member], items: Items) -> dict[Member, dict[str, str]]:
-    """Return what each member calls the arrays that the first one calls so.
+def shared_inputs(
+    members: Mapping[str, Member], items: Items, first: Arrays
+) -> dict[Member, dict[str, str]]:
+    """Return what each member calls the arrays that the first one calls as in `first`.
 
     Raises:
         InvalidInput: a member gets other arrays of the items, so that one cannot stand for all.
     """
-    arrays = {file: member.encode(items) for file, member in members.items()}
-    first = next(iter(arrays.values()))
+    others = dict(list(members.items())[1:])
+    arrays = {file: member.encode(items) for file, member in others.items()}
     for file, own in arrays.items():
         if len(own) != len(first) or not all(map(np.array_equal, own.values(), first.values())):
             made = ", ".join(f"{name} {list(array.shape)}" for name, array in own.items())
@@ -109,13 +113,12 @@ def shared_inputs(members: Mapping[str, Member], items: Items) -> dict[Member, d
                 f"first gets {file}: {made}"
             )
             raise InvalidInput([FieldError("include", message)])
-    return {member: dict(zip(arrays[file], first, strict=True)) for file, member in members.items()}
+    return {member: dict(zip(arrays.get(file, first), first, strict=True))
+            for file, member in members.items()}  # fmt: skip
 
 
 def _seeds(seed: int, count: int) -> list[int]:
     """Return a seed for each member; the first's is that of the request."""
-    if count == 1:
-        return [seed]
     return [seed, *map(int, np.random.SeedSequence(seed).generate_state(count - 1))]
 
 

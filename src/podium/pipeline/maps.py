@@ -30,7 +30,7 @@ MAX_VALUES: Final = 1 << 20
 """How many numbers a batch of covered pictures has over all passes, to keep memory flat."""
 
 Infer = Callable[[Arrays, int | None], Scores]
-"""Arrays, and the row whose noise all of them get -> scores."""
+"""Arrays, and the row whose noise all of them get, or None: each its own -> scores."""
 
 
 class Picture(NamedTuple):
