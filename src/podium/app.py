@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -64,7 +65,8 @@ class Served:
 class App:
     """An application folder. Models are loaded when they are first asked for, each once.
 
-    `workers` is the number of processes that share this machine's processors.
+    `workers` is the number of processes that share this machine's processors. A `patient` one
+    lets an answer take its time, for whole data sets.
 
     Raises:
         SpecError: podium.toml has mistakes.
@@ -72,7 +74,7 @@ class App:
             cannot be loaded.
     """
 
-    def __init__(self, folder: Path, workers: int = 1) -> None:
+    def __init__(self, folder: Path, workers: int = 1, patient: bool = False) -> None:
         self.folder = folder.resolve()
         parsed = parse(self.folder)
         self.spec: Spec = parsed.spec
@@ -81,7 +83,7 @@ class App:
         self._threads = max(1, available_cpus() // workers)
         limits = self.spec.limits
         slots = min(limits.concurrency, self._threads)
-        self._engine = LocalEngine(slots, limits.queue, limits.timeout)
+        self._engine = LocalEngine(slots, limits.queue, math.inf if patient else limits.timeout)
         self._batching = Batching(self.predict, self._merges, self._at_once)
         self._specs = {spec.name: spec for spec in self.spec.models}
         self._served: dict[str, Served] = {}

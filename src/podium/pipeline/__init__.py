@@ -107,12 +107,17 @@ class Pipeline:
             return self._predict_with_maps(items, options)
         if self.early is not None:
             return self._predict_each(self.early, items, options)
-        return self._answer(items, self._scaled(self.scores(items, options.seed or 0)), options)
+        return self._answer(items, self.scaled(self.scores(items, options.seed or 0)), options)
 
-    def scores(self, items: Items, seed: int = 0) -> Scores:
-        """Return what the models say of items, before anything is made of it."""
+    def scores(self, items: Items, seed: int = 0, first: int = 0) -> Scores:
+        """Return what the models say of items, before anything is made of it.
+
+        `first` is the number of the first item, where others came before; noise hangs on it.
+        """
         watch = self.members[0].watch(len(items))
-        return ask_each(self.by_file, seed, lambda member, own: member.scores(items, own, watch))
+        return ask_each(
+            self.by_file, seed, lambda member, own: member.scores(items, own, watch, first)
+        )
 
     def _check_seed(self, options: Options) -> None:
         if options.seed is not None and not all(member.reproducible for member in self.members):
@@ -137,8 +142,8 @@ class Pipeline:
         predictions: list[Prediction] = []
         for row in range(len(items)):
             item = items[row : row + 1]
-            scores = early.scores(item, row, options.seed or 0, watch, self._scaled)
-            predictions += self._answer(item, self._scaled(scores), options)
+            scores = early.scores(item, row, options.seed or 0, watch, self.scaled)
+            predictions += self._answer(item, self.scaled(scores), options)
         return predictions
 
     def _predict_with_maps(self, items: Items, options: Options) -> list[Prediction]:
@@ -151,14 +156,15 @@ class Pipeline:
             return member.infer(given, own, row)
 
         def infer(feed: Arrays, row: int | None) -> Scores:
-            return self._scaled(ask_each(self.by_file, seed, partial(ask, feed, row)))
+            return self.scaled(ask_each(self.by_file, seed, partial(ask, feed, row)))
 
         scores = infer(inputs, None)
         predictions = self._answer(items, scores, options)
         asked = Asked(items, inputs, scores)
         return self.maps.add(predictions, asked, infer, budget_s, self.engine.give_way)
 
-    def _scaled(self, scores: Scores) -> Scores:
+    def scaled(self, scores: Scores) -> Scores:
+        """Return scores as a calibration makes them, where there is one."""
         return self.calibration.scaled(scores) if self.calibration else scores
 
     def _answer(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:

@@ -21,6 +21,7 @@ from PIL.Image import Image
 from podium.cells import MAX_INTEGER, MAX_NUMBER, printable
 from podium.cpus import available_cpus
 from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestTooLarge
+from podium.pipeline.columns import Columns
 from podium.pipeline.photo import MAX_REQUEST_PIXELS, decode, peek
 from podium.signature import Row, Signature, merged
 from podium.spec import Feature
@@ -29,7 +30,7 @@ from podium.strict import shown
 
 T = TypeVar("T")
 
-Items = list[Row] | list[Image] | list[str]
+Items = list[Row] | Columns | list[Image] | list[str]
 """The inputs of one request: rows of features, upright RGB images, or texts."""
 
 _CELLS: Final[dict[str, Any]] = {

@@ -98,10 +98,13 @@ class Member:
             return self.model.notes
         return (*self.model.notes, _CHANCE)
 
-    def scores(self, items: Items, seed: int, watch: Watch | None = None) -> Scores:
+    def scores(
+        self, items: Items, seed: int, watch: Watch | None = None, first: int = 0
+    ) -> Scores:
         """Return the scores of items; images go to the model a few at a time, for the memory.
 
-        `watch` is the time of the request, which else begins now.
+        `watch` is the time of the request, which else begins now, and `first` the number of its
+        first item.
 
         Raises:
             RequestTooLarge: it takes longer than a request may.
@@ -120,8 +123,9 @@ class Member:
             steps = [range(one, min(one + step, count))
                      for one in range(start, max(1, min(start + most, count)), step)]  # fmt: skip
             encoded = [self.encode(items[rows.start : rows.stop]) for rows in steps]
-            parts += [self.outputs(inputs, self._draw(rows, seed), watch.rest)
-                      for rows, inputs in zip(steps, encoded, strict=True)]  # fmt: skip
+            for rows, inputs in zip(steps, encoded, strict=True):
+                draw = self._draw(range(first + rows.start, first + rows.stop), seed)
+                parts.append(self.outputs(inputs, draw, watch.rest))
         return self.scored(joined(parts, axis=0))
 
     def watch(self, count: int) -> Watch:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from podium.cells import Cell
 from podium.errors import FieldError, InvalidInput, ModelError
+from podium.pipeline.columns import Columns
 from podium.pipeline.decode import Items
 from podium.pipeline.image import prepare
 from podium.runtimes import Arrays, Model, TensorSpec
@@ -141,10 +142,13 @@ def _matrix_encoder(signature: Signature, model: Model, spec: TensorSpec) -> Enc
         columns = slice(None) if straight else order
         return lambda rows: {spec.name: _cast(rows, spec.dtype)[:, columns]}
     cells = [(_to_number(feature), index) for feature, index in zip(features, order, strict=True)]
-    return lambda rows: {
-        spec.name: _cast([[number(row[index]) for number, index in cells] for row in rows],
-                         spec.dtype)
-    }  # fmt: skip
+
+    def numbers(rows: Any) -> Any:
+        if isinstance(rows, Columns):
+            return rows.matrix(order)
+        return [[number(row[index]) for number, index in cells] for row in rows]
+
+    return lambda rows: {spec.name: _cast(numbers(rows), spec.dtype)}
 
 
 def _column_order(signature: Signature, model: Model) -> list[int]:
@@ -176,7 +180,13 @@ def _column(signature: Signature, spec: TensorSpec) -> Callable[[list[Row]], NDA
     _check_kinds([feature], spec)
     convert = _text if spec.dtype == np.object_ else _to_number(feature)
     shape = (-1, 1) if len(spec.shape) == 2 else (-1,)
-    return lambda rows: _cast([convert(row[index]) for row in rows], spec.dtype).reshape(shape)
+
+    def values(rows: Any) -> Any:
+        if isinstance(rows, Columns) and convert is not _text:
+            return rows.columns[index]
+        return [convert(row[index]) for row in rows]
+
+    return lambda rows: _cast(values(rows), spec.dtype).reshape(shape)
 
 
 def _check_kinds(features: Sequence[Feature], spec: TensorSpec) -> None:

@@ -85,7 +85,7 @@ def _class_uncertainties(
             )
             for e in total.tolist()
         ]
-    aleatoric, epistemic = _entropy_parts(scores, total)
+    aleatoric, epistemic = (_told(part, len(mean)) for part in entropy_parts(scores, total))
     low, high = _interval(scores.values, options.level())
     return [
         ClassUncertainty(
@@ -105,15 +105,18 @@ def _class_uncertainties(
     ]
 
 
-def _entropy_parts(
-    scores: Scores, total: Floats
-) -> tuple[Sequence[float | None], Sequence[float | None]]:
-    """Return the aleatoric and the epistemic part of each item's total entropy."""
-    if not scores.graded:  # a vote for a label does not tell how sure it is
-        return [None] * len(total), [None] * len(total)
+def entropy_parts(scores: Scores, total: Floats) -> tuple[Floats | None, Floats | None]:
+    """Return the aleatoric and the epistemic part of each item's total entropy, where known."""
+    # A vote for a label does not tell how sure it is.
+    if not scores.sampled or not scores.graded:
+        return None, None
     # Rounding may leave the mean of the parts a hair above the whole.
     aleatoric = np.minimum(entropy(scores.values).mean(axis=1), total)
-    return aleatoric.tolist(), (total - aleatoric).tolist()
+    return aleatoric, total - aleatoric
+
+
+def _told(part: Floats | None, count: int) -> Sequence[float | None]:
+    return [None] * count if part is None else part.tolist()
 
 
 def _value_uncertainties(scores: Scores, mean: Floats, options: Options) -> list[ValueUncertainty]:
