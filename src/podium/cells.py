@@ -24,8 +24,12 @@ MAX_INTEGER: Final = 2**63 - 1
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_LISTED: Final = 10
-_TRUE: Final = ("true", "yes", "on", "1")
-_FALSE: Final = ("false", "no", "off", "0")
+TRUE: Final = ("true", "yes", "on", "1")
+FALSE: Final = ("false", "no", "off", "0")
+MISSING: Final = frozenset(
+    ("", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
+)
+"""What pandas reads as a missing value."""
 
 
 def check_cell(feature: Feature, value: object) -> Cell:
@@ -57,8 +61,20 @@ def parse_cell(feature: Feature, text: str) -> object:
         # Python would also take "1_000", "infinity" and the digits of other scripts.
         return float(text) if NUMBER.fullmatch(text) else text
     if feature.kind == "boolean":
-        return True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
+        return True if text.lower() in TRUE else False if text.lower() in FALSE else text
     return text
+
+
+def read_cell(feature: Feature, text: str, decimal_comma: bool) -> object:
+    """Return the text of a table's cell as a value; a word for a missing one is None.
+
+    With `decimal_comma` a number may be written "3,5".
+    """
+    if text in MISSING and text not in feature.choices:
+        return None
+    if decimal_comma and feature.kind in ("number", "integer"):
+        text = text.replace(",", ".")
+    return parse_cell(feature, text)
 
 
 def expectation(feature: Feature) -> str:

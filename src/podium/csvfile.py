@@ -14,11 +14,6 @@ from podium.errors import counted
 
 T = TypeVar("T")
 
-MISSING: Final = frozenset(
-    ("", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
-)
-"""What pandas reads as a missing value."""
-
 _MAX_LINE: Final = 10_000_000
 _START: Final = 65_536
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r"))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from podium.cells import check_cell, listed, parse_cell
-from podium.csvfile import MISSING, CsvError, Rows, read_csv
+from podium.cells import MISSING, check_cell, listed, read_cell
+from podium.csvfile import CsvError, Rows, read_csv
 from podium.errors import DataError, FieldError, InvalidInput, Mistake, nearest
 from podium.runtimes.trust import sha256
 from podium.signature import MAX_ERRORS, Row, Signature
@@ -233,7 +233,7 @@ class _Reader:
         if self.signature.kind == "regression":
             if text in MISSING:
                 return None
-            return check_cell(self._value, self._parsed(self._value, text))
+            return check_cell(self._value, read_cell(self._value, text, self.rows.decimal_comma))
         if text not in self._labels:
             place = place_of(text, labels)
             if place is None and text in MISSING:
@@ -248,7 +248,7 @@ class _Reader:
         if self.signature.features:
             features = self.signature.features
             texts = [cells[self.columns[feature.name]] for feature in features]
-            values = {feature.name: self._parsed(feature, text)
+            values = {feature.name: read_cell(feature, text, self.rows.decimal_comma)
                       for feature, text in zip(features, texts, strict=True)}  # fmt: skip
             return self.signature.row_of(values)
         (place,) = self.columns.values()
@@ -258,13 +258,6 @@ class _Reader:
         if not path.is_file():
             raise ValueError(f"there is no file {cells[place]!r} in {self.folder}")
         return path
-
-    def _parsed(self, feature: Feature, text: str) -> object:
-        if text in MISSING and text not in feature.choices:
-            return None
-        if self.rows.decimal_comma and feature.kind in ("number", "integer"):
-            text = text.replace(",", ".")
-        return parse_cell(feature, text)
 
 
 def _wanted(signature: Signature, header: Sequence[str]) -> list[str]:

@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from podium.cells import MAX_NUMBER, NUMBER, listed
-from podium.csvfile import MISSING, CsvError, Rows, read_csv
+from podium.cells import MAX_NUMBER, MISSING, NUMBER, listed
+from podium.csvfile import CsvError, Rows, read_csv
 from podium.errors import FieldError, InvalidInput, nearest
 
 T = TypeVar("T")

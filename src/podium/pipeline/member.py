@@ -98,9 +98,7 @@ class Member:
             return self.model.notes
         return (*self.model.notes, _CHANCE)
 
-    def scores(
-        self, items: Items, seed: int, watch: Watch | None = None, first: int = 0
-    ) -> Scores:
+    def scores(self, items: Items, seed: int, watch: Watch | None = None, first: int = 0) -> Scores:
         """Return the scores of items; images go to the model a few at a time, for the memory.
 
         `watch` is the time of the request, which else begins now, and `first` the number of its

@@ -124,7 +124,7 @@ def _value_uncertainties(scores: Scores, mean: Floats, options: Options) -> list
     std = spread(aleatoric, epistemic)
     if std is None:
         return [ValueUncertainty(reproducible=scores.reproducible) for _ in mean]
-    low, high = _value_interval(scores, mean, std, options.level())
+    low, high = value_interval(scores, mean, std, options.level())
     drawn = scores.sampled and "samples" in options.include
     return [
         ValueUncertainty(
@@ -162,7 +162,7 @@ def _epistemic_variance(scores: Scores) -> Floats | None:
     return told if apart is None else told + apart
 
 
-def _value_interval(
+def value_interval(
     scores: Scores, mean: Floats, std: Floats, level: float
 ) -> tuple[Floats, Floats]:
     """Return the central interval: of the passes, or of a normal distribution.

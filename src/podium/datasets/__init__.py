@@ -1,0 +1,1 @@
+"""Whole data sets: read, scored in chunks, judged by their labels, told."""

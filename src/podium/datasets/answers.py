@@ -1,0 +1,132 @@
+"""What a model says of some items, as columns; what nobody knows is NaN, or None in a text.
+
+A classification has `label` (an index; -1 for none), `probability`, `entropy`, `aleatoric`,
+`epistemic` and `labels_in_set`; a regression `value`, `std`, `aleatoric`, `epistemic`, `lower` and
+`upper`. Where the truth is known, what is judged by it stands beside: of a classification
+`truth_probability`, `brier`, `covered` (0 or 1) and `set_size`, and with few labels the probability
+of each: `p0`, `p1`, ...
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.options import DEFAULT_LEVEL
+from podium.pipeline import Pipeline
+from podium.pipeline.calibration import keys
+from podium.pipeline.conformal import prediction_intervals, prediction_sets
+from podium.pipeline.decode import Items
+from podium.pipeline.postprocess import Scores
+from podium.pipeline.uncertainty import (
+    entropy,
+    entropy_parts,
+    spread,
+    value_interval,
+    variance_parts,
+)
+
+ALL_UP_TO: Final = 20
+"""With up to this many labels each one's probability is kept, for the curves."""
+BETWEEN: Final = "; "
+"""What stands between the labels of a set."""
+
+_CLASS: Final = ("probability", "entropy", "aleatoric", "epistemic")
+_JUDGED: Final = ("truth_probability", "brier", "covered", "set_size")
+_VALUE: Final = ("value", "std", "aleatoric", "epistemic", "lower", "upper")
+_OF_A_LABEL: Final = re.compile(r"p\d+")
+
+Floats = NDArray[np.float64]
+Columns = dict[str, NDArray[Any]]
+
+
+class Teller:
+    """Makes columns of one model's scores, at a level or at that of its calibration.
+
+    `judged` is whether there are answers to judge by.
+    """
+
+    def __init__(self, pipeline: Pipeline, level: float | None, judged: bool) -> None:
+        own = pipeline.calibration
+        self.pipeline, self.signature, self.judged = pipeline, pipeline.signature, judged
+        self.level = level or (own.confidence_level if own else DEFAULT_LEVEL)
+        self._numbers = _VALUE if self.signature.kind == "regression" else _CLASS
+        if judged and self.signature.kind == "classification":
+            few = len(self.signature.labels) <= ALL_UP_TO
+            every = [f"p{index}" for index in range(len(self.signature.labels))]
+            self._numbers = (*_CLASS, *_JUDGED, *(every if few else ()))
+
+    def unknown(self, count: int) -> Columns:
+        """Return the columns of rows of which nothing is known."""
+        made: Columns = {name: np.full(count, np.nan) for name in self._numbers}
+        if self.signature.kind == "regression":
+            return made
+        return {"label": np.full(count, -1, np.int32), **made,
+                "labels_in_set": np.full(count, None, object)}  # fmt: skip
+
+    def columns(self, scores: Scores, items: Items, truth: Floats | None = None) -> Columns:
+        """Return one row an item; `scores` are scaled, and `truth` NaN where it is not known."""
+        made = self.unknown(len(scores.values))
+        if self.signature.kind == "regression":
+            self._fill_values(made, scores)
+        else:
+            self._fill_classes(made, scores, items, truth)
+        return made
+
+    def _fill_values(self, made: Columns, scores: Scores) -> None:
+        mean = scores.values.mean(axis=1)
+        aleatoric, epistemic = variance_parts(scores)
+        std = spread(aleatoric, epistemic)
+        lower = upper = None
+        if self.pipeline.calibration is not None:
+            found = prediction_intervals(self.pipeline.calibration.fit, scores, self.level)
+            if found is not None:
+                lower, upper = found.T
+        elif std is not None:
+            lower, upper = value_interval(scores, mean, std, self.level)
+        known = {"value": mean, "std": std, "aleatoric": aleatoric, "epistemic": epistemic,
+                 "lower": lower, "upper": upper}  # fmt: skip
+        made |= {name: values for name, values in known.items() if values is not None}
+
+    def _fill_classes(
+        self, made: Columns, scores: Scores, items: Items, truth: Floats | None
+    ) -> None:
+        mean = scores.values.mean(axis=1) if scores.sampled else scores.values[:, 0]
+        made["label"] = mean.argmax(axis=1).astype(np.int32)
+        if scores.label_alone:
+            return
+        total = np.maximum(entropy(mean), 0.0)
+        aleatoric, epistemic = entropy_parts(scores, total)
+        known = {"probability": mean.max(axis=1), "entropy": total, "aleatoric": aleatoric,
+                 "epistemic": epistemic}  # fmt: skip
+        made |= {name: values for name, values in known.items() if values is not None}
+        made |= {name: mean[:, int(name[1:])] for name in made if _OF_A_LABEL.fullmatch(name)}
+        sets = self._sets(scores, items)
+        for row, found in enumerate(sets or ()):
+            made["labels_in_set"][row] = BETWEEN.join(self.signature.labels[i] for i in found)
+        if truth is not None:
+            _judge(made, mean, sets, truth)
+
+    def _sets(self, scores: Scores, items: Items) -> list[NDArray[np.intp]] | None:
+        calibration = self.pipeline.calibration
+        if calibration is None:
+            return None
+        drawn = keys(items) if calibration.fit.method == "aps" else np.empty(0)
+        return prediction_sets(calibration.fit, scores, drawn, self.level)
+
+
+def _judge(made: Columns, mean: Floats, sets: list[NDArray[np.intp]] | None, truth: Floats) -> None:
+    """Fill in what the truth says of some answers."""
+    known = np.flatnonzero(~np.isnan(truth))
+    labels = truth[known].astype(np.intp)
+    right = mean[known, labels]
+    made["truth_probability"][known] = right
+    # The sum over the classes of squared differences (Brier 1950).
+    made["brier"][known] = (mean[known] ** 2).sum(axis=1) - 2 * right + 1
+    if sets is not None:
+        made["set_size"][:] = [len(found) for found in sets]
+        made["covered"][known] = [label in sets[row]
+                                  for row, label in zip(known, labels, strict=True)]  # fmt: skip

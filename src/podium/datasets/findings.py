@@ -1,0 +1,95 @@
+"""What is told of a scored data set: plain data.
+
+The page, the report, the command line and the API are made from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from podium.datasets.wishes import Staged, Wishes
+
+
+class Metric(Struct, frozen=True):
+    """One number that judges a model, with its bootstrap interval; None where it cannot be told.
+
+    `name` is a word for programs ("accuracy", "f1_macro", "f1", "rmse"), `label` the class of one
+    that belongs to a class. `better` tells which way is better, if either is.
+    """
+
+    name: str
+    title: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    label: str | None = None
+    unit: str | None = None
+    better: Literal["higher", "lower"] | None = None
+    about: str = ""
+
+
+class Figure(Struct, frozen=True):
+    """A Vega-Lite specification with a title and how to read it, in words."""
+
+    name: str
+    title: str
+    about: str
+    spec: dict[str, Any]
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """One model: how many rows it answered and could be judged on, metrics, figures.
+
+    `counts` are its answers by label; None for a regression.
+    """
+
+    model: str
+    title: str
+    version: str
+    rows: int
+    judged: int
+    counts: dict[str, int] | None = None
+    metrics: tuple[Metric, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """Two models on the same rows: a paired test, and its reading in plain words."""
+
+    first: str
+    second: str
+    metric: str
+    test: str
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    reading: str
+
+
+class Findings(Struct, frozen=True, kw_only=True):
+    """All that is told of one data set.
+
+    `failed` rows have no answer, for the reasons in `problems`: the first few, by row from 1.
+    `bootstrap` is how often the rows were drawn anew, and `level` of how many the intervals hold.
+    """
+
+    title: str
+    file: str
+    target: str | None
+    unit: str | None
+    labels: tuple[str, ...]
+    rows: int
+    failed: int
+    problems: tuple[tuple[int, str], ...]
+    staged: Staged
+    wishes: Wishes
+    level: float = 0.95
+    bootstrap: int = 0
+    models: tuple[Judged, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()

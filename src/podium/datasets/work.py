@@ -1,0 +1,109 @@
+"""The file in which a data set is worked on: its rows as they came, and the answers so far.
+
+DuckDB writes a chunk's answers and how far they reach in one transaction: whenever the process
+ends, the file holds whole chunks, none twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import duckdb
+import msgspec
+from numpy.typing import NDArray
+
+from podium.cpus import available_cpus
+from podium.datasets.wishes import Staged
+
+MEMORY: Final = "200MB"
+"""What DuckDB may hold; what is more lies in its file."""
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Work:
+    """The tables of one data set.
+
+    `input` holds the rows in their order: columns c0, c1, ... as they came (text, but for Parquet
+    files), and `problem`, why a row cannot be read, else NULL. Each of the `answers` tables has a
+    row for each scored row of `input`.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        settings: dict[str, Any] = {
+            "memory_limit": MEMORY,
+            "threads": available_cpus(),
+            "temp_directory": str(file.with_suffix(".tmp")),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        self.con = duckdb.connect(file, config=settings)
+        self.con.execute("CREATE TABLE IF NOT EXISTS staged (told VARCHAR)")
+        self.con.execute("CREATE TABLE IF NOT EXISTS scored (rows BIGINT)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.con.close()
+
+    @property
+    def staged(self) -> Staged | None:
+        """What was taken in; None until all of it is."""
+        found = self.con.execute("SELECT told FROM staged").fetchone()
+        return msgspec.json.decode(found[0], type=Staged) if found else None
+
+    def stage(self, staged: Staged) -> None:
+        """Keep that `input` is complete, and what is known of it."""
+        self.con.execute("INSERT INTO staged VALUES (?)", [msgspec.json.encode(staged).decode()])
+
+    @property
+    def scored(self) -> int:
+        """How many rows have their answers."""
+        found = self.con.execute("SELECT max(rows) FROM scored").fetchone()
+        return (found and found[0]) or 0
+
+    def read(self, start: int, stop: int, columns: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+        """Return SQL expressions over `input` for some rows; what is NULL is masked."""
+        wanted = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+        query = f"SELECT {wanted} FROM input WHERE rowid >= {start} AND rowid < {stop}"  # noqa: S608
+        return self.con.execute(query).fetchnumpy()
+
+    def add(self, tables: Mapping[str, Arrays], stop: int) -> None:
+        """Add the answers of one chunk, by table and column, which reach up to row `stop`."""
+        self.con.execute("BEGIN")
+        try:
+            for name, arrays in tables.items():
+                self._append(name, arrays)
+            self.con.execute("INSERT INTO scored VALUES (?)", [stop])
+            self.con.execute("COMMIT")
+        except BaseException:
+            self.con.execute("ROLLBACK")
+            raise
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> dict[str, NDArray[Any]]:
+        """Return the columns that a query finds."""
+        return self.con.execute(sql, list(values)).fetchnumpy()
+
+    def _append(self, name: str, arrays: Arrays) -> None:
+        # DuckDB takes a dict of arrays for a table.
+        chunk = dict(arrays)  # noqa: F841  named in the query
+        columns = ", ".join(
+            f"CAST({column} AS VARCHAR) AS {column}" if array.dtype == object else column
+            for column, array in arrays.items()
+        )
+        verb = f"INSERT INTO {name}" if self._has(name) else f"CREATE TABLE {name} AS"
+        self.con.execute(f"{verb} SELECT {columns} FROM chunk")  # noqa: S608
+
+    def _has(self, name: str) -> bool:
+        found = self.con.execute(
+            "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [name]
+        ).fetchone()
+        return bool(found and found[0])

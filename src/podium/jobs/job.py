@@ -1,0 +1,37 @@
+"""One data set under way."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from podium.datasets.wishes import Staged, Wishes
+
+State = Literal["received", "ready", "queued", "running", "done", "failed", "cancelled"]
+ENDED: Final = ("done", "failed", "cancelled")
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A data set as the database knows it; times are seconds since 1970.
+
+    `received` means that the file is here and not taken in yet; then it is `ready`, and waits for
+    its start, or `queued` at once, if `start` says so. `rows` are known once it is taken in;
+    `rows_done` have their answers or, `rows_failed` of them, a reason for none. `error` is why a
+    job failed. `removed_at` is when an ended one goes.
+    """
+
+    id: str
+    application: str
+    name: str
+    state: State
+    wishes: Wishes
+    start: bool
+    created: float
+    updated: float
+    staged: Staged | None = None
+    rows: int | None = None
+    rows_done: int = 0
+    rows_failed: int = 0
+    error: str | None = None
+    removed_at: float | None = None
