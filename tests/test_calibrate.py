@@ -267,7 +267,7 @@ def test_a_column_in_another_case_is_told(folder: Path, tmp_path: Path) -> None:
     file = written(tmp_path / "d.csv", drawn_rows(60), "A,b,c,side")
     outcome = calibrate_application(folder, file, Wishes(models=("m",)))
     assert outcome.notes == (
-        "Columns of d.csv are taken that differ in case: 'A' for 'a'.", UNCHECKED,
+        "Columns of d.csv are taken that are written otherwise: 'A' for 'a'.", UNCHECKED,
     )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ VALUES = Signature("regression", "weight", "kg", (), FEATURES[:1])
 TEXTS = Signature("classification", "kind", None, ("Oak", "Pine"), (), None, TextInput())
 IMAGES = Signature("classification", "kind", None, ("1", "2"), (), Image(size=(4, 4)))
 
+NO_TEXT = "is no text: it holds bytes that stand in no CSV file. Is it another file?"
+
 
 def written(folder: Path, text: str, name: str = "data.csv") -> Path:
     """Write a labelled file."""
@@ -164,16 +166,16 @@ def test_columns_in_another_case_are_taken(tmp_path: Path) -> None:
     data = read_labelled(file, VALUES)
     assert data.lines == (Line(2, (1.0,), 2.0),)
     assert data.notes == (
-        "Columns of data.csv are taken that differ in case: "
+        "Columns of data.csv are taken that are written otherwise: "
         "'Length' for 'length', 'WEIGHT' for 'weight'.",
     )
     spaced = replace(VALUES, target=" weight")
     assert read_labelled(written(tmp_path, "length,weight\n1,2\n"), spaced).notes == (
-        "Columns of data.csv are taken that differ in case: 'weight' for ' weight'.",
+        "Columns of data.csv are taken that are written otherwise: 'weight' for ' weight'.",
     )
     images = read_labelled(written(tmp_path, "Image,kind\ndata.csv,1\n"), IMAGES)
     assert images.notes == (
-        "Columns of data.csv are taken that differ in case: 'Image' for 'image'.",
+        "Columns of data.csv are taken that are written otherwise: 'Image' for 'image'.",
     )
 
 
@@ -205,16 +207,19 @@ def test_a_file_that_is_no_csv(text: str | None, mistake: Mistake, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "content",
-    [bytes(range(1, 256)) * 300, b"PK\x03\x04\0\0\0\0data.pkl", b"\x80\x04\x95\x01\x02,\n"],
-)
-def test_a_file_that_is_no_text(content: bytes, tmp_path: Path) -> None:
+    ("content", "told"),
+    [
+        (bytes(range(1, 256)) * 300, NO_TEXT),
+        (b"\x80\x04\x95\x01\x02,\n", NO_TEXT),
+        (b"PK\x03\x04\0\0\0\0data.pkl",
+         "is no text but a zip archive, as .xlsx files are. Save the table as CSV"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_text(content: bytes, told: str, tmp_path: Path) -> None:
     """A binary file is told as such, in one line that holds nothing of it."""
     file = tmp_path / "weights.csv"
     file.write_bytes(content)
-    assert wrong(file, VALUES) == [
-        ("CSV", "is no text: it holds bytes that stand in no CSV file. Is it another file?")
-    ]
+    assert wrong(file, VALUES) == [("CSV", told)]
 
 
 def test_texts_have_a_column_of_that_name(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def read_cell(feature: Feature, text: str, decimal_comma: bool) -> object:
     if text in MISSING and text not in feature.choices:
         return None
     if decimal_comma and feature.kind in ("number", "integer"):
-        text = text.replace(",", ".")
+        plain = text.replace(",", ".")
+        text = plain if NUMBER.fullmatch(plain.strip()) else text
     return parse_cell(feature, text)
 
 

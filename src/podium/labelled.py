@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 from podium.cells import MISSING, check_cell, listed, read_cell
 from podium.csvfile import CsvError, Rows, read_csv
 from podium.errors import DataError, FieldError, InvalidInput, Mistake, nearest
+from podium.header import absent, find_columns, forgiven, wanted_columns
 from podium.runtimes.trust import sha256
 from podium.signature import MAX_ERRORS, Row, Signature
 from podium.spec import Feature
@@ -20,8 +21,6 @@ T = TypeVar("T")
 Item = Row | str | Path
 """A row of features, a text, or the file of an image."""
 
-IMAGE_COLUMNS: Final = ("image", "file")
-TEXT_COLUMN: Final = "text"
 _IN_FULL: Final = 5
 _MAX_LINES_TOLD: Final = 10
 _FOUND: Final = re.compile(r"found |['\"\d]")
@@ -56,10 +55,10 @@ class Labelled:
 def read_labelled(file: Path, signature: Signature) -> Labelled:
     """Read a labelled file: a column for each feature, or "image" or "text", and the target.
 
-    The order of the columns is free and others are ignored; the case of their names, and of
-    labels, counts only where two differ in nothing else. An image is named by its path from
-    the file's folder. An empty cell is a missing value, and so is what pandas takes for one; a
-    row without an answer is left out.
+    The order of the columns is free and others are ignored; case, and in names of columns spaces,
+    hyphens and underscores, count only where two differ in nothing else. An image is named by its
+    path from the file's folder. An empty cell is a missing value, and so is what pandas takes for
+    one; a row without an answer is left out.
 
     Raises:
         DataError: it cannot be read, or naming each column that it lacks, or each value that is
@@ -193,20 +192,16 @@ class _Reader:
         self.signature, self.folder, self.rows = signature, file.parent, rows
         self._labels: dict[str, str] = {}
         self._value = Feature(name=signature.target, unit=signature.unit)
-        wanted = _wanted(signature, rows.header)
-        names = (*wanted, signature.target)
-        found = {name: _column(name, names, rows.header) for name in names}
+        wanted = wanted_columns(signature, rows.header)
+        found = find_columns([*wanted, signature.target], rows.header)
         missing = [name for name, column in found.items() if column is None]
         if missing:
-            told = listed([*filter(None, rows.header)]) or "none"
-            raise DataError(file, [Mistake(name, "there is no such column."
-                                           + (nearest(name, rows.header) or f" Columns: {told}."))
-                                   for name in missing])  # fmt: skip
+            raise DataError(file, absent(missing, rows.header))
         places = {name: rows.header.index(column) for name, column in found.items() if column}
         self.columns = {name: places[name] for name in wanted}
         self.target = places[signature.target]
-        others = [f"{column!r} for {name!r}" for name, column in found.items() if column != name]
-        told = f"Columns of {file.name} are taken that differ in case: {listed(others)}."
+        others = forgiven(found)
+        told = f"Columns of {file.name} are taken that are written otherwise: {others}."
         self.notes = (told,) if others else ()
 
     def line(self, cells: Sequence[str]) -> Line | list[FieldError] | None:
@@ -258,27 +253,6 @@ class _Reader:
         if not path.is_file():
             raise ValueError(f"there is no file {cells[place]!r} in {self.folder}")
         return path
-
-
-def _wanted(signature: Signature, header: Sequence[str]) -> list[str]:
-    """Return the columns in which an item stands."""
-    if signature.image is not None:
-        there = (name for name in IMAGE_COLUMNS if _column(name, (name,), header))
-        return [next(there, IMAGE_COLUMNS[0])]
-    return [TEXT_COLUMN] if signature.text is not None else list(signature.names)
-
-
-def _column(name: str, wanted: Sequence[str], header: Sequence[str]) -> str | None:
-    """Return the column of that name, or the only one of it in another case or with spaces."""
-    if name in header:
-        return name
-    alike = [one for one in header if one not in wanted and _bare(one) == _bare(name)]
-    rivals = [one for one in wanted if _bare(one) == _bare(name)]
-    return alike[0] if len(alike) == len(rivals) == 1 else None
-
-
-def _bare(name: str) -> str:
-    return name.strip().casefold()
 
 
 def _rough(line: Line) -> object:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from podium.cells import listed
+from podium.cells import NUMBER, listed, printable
 from podium.datasets.wishes import Column
-from podium.errors import DataError, Mistake, nearest
-from podium.labelled import IMAGE_COLUMNS, TEXT_COLUMN
+from podium.errors import DataError, Mistake
+from podium.header import absent, find_columns, forgiven, wanted_columns
 from podium.signature import Signature
+
+MAX_COLUMNS: Final = 2000
 
 
 class Matched(NamedTuple):
@@ -27,50 +29,66 @@ def match(
     """Return what each column of a header is for; the order is free, others are kept.
 
     Case, spaces, hyphens and underscores count only where two names differ in nothing else. A
-    `target` that is named must be there; that of [task] may be.
+    `target` that is named must be there; that of [task] may be. A column without a name is called
+    after its place.
 
     Raises:
-        DataError: naming each column that is missing, with the nearest that is there.
+        DataError: naming each column that is missing, with the nearest that is there, or each that
+            stands there twice; or there are too many.
     """
-    wanted = _wanted(signature, header)
-    names = [*wanted, target or signature.target]
-    found = {name: _column(name, names, header) for name in names}
-    missing = [name for name in wanted if found[name] is None]
-    if target and found[target] is None:
-        missing.append(target)
+    _check(file, header)
+    names = _named(header)
+    wanted = wanted_columns(signature, names)
+    found = find_columns(list(dict.fromkeys([*wanted, target or signature.target])), names)
+    needed = [*wanted, *([target] if target else [])]
+    missing = [name for name in needed if found[name] is None]
     if missing:
-        told = listed([*filter(None, header)]) or "none"
-        raise DataError(file, [
-            Mistake(name, "there is no such column."
-                    + (nearest(name, header) or f" Columns: {told}."))
-            for name in missing
-        ])  # fmt: skip
-    uses = {column: name for name, column in found.items() if column is not None}
-    answers = found[names[-1]]
-    others = [f"{column!r} for {name!r}" for column, name in uses.items() if column != name]
-    notes = (f"Columns are taken that are written otherwise: {listed(others)}.",) if others else ()
-    columns = (
-        Column(one, None if one == answers else uses.get(one), one == answers and bool(one))
-        for one in header
-    )
-    return Matched(tuple(columns), notes)
+        raise DataError(file, _told(missing, header, needed))
+    uses = {found[name]: name for name in wanted}
+    answers = found[target or signature.target]
+    if answers in uses:
+        if target:
+            reason = f"holds an input, {uses[answers]!r}; the answers stand in another column"
+            raise DataError(file, [Mistake(target, reason)])
+        answers = None
+    columns = (Column(one, uses.get(one), one == answers) for one in names)
+    return Matched(tuple(columns), tuple(_notes(header, names, forgiven(found))))
 
 
-def _wanted(signature: Signature, header: Sequence[str]) -> list[str]:
-    """Return the columns in which an item stands."""
-    if signature.image is not None:
-        there = (name for name in IMAGE_COLUMNS if _column(name, (name,), header))
-        return [next(there, IMAGE_COLUMNS[0])]
-    return [TEXT_COLUMN] if signature.text is not None else list(signature.names)
+def _check(file: Path, header: Sequence[str]) -> None:
+    if len(header) > MAX_COLUMNS:
+        reason = f"there are {len(header):,}; at most {MAX_COLUMNS:,} can be read. Leave some out"
+        raise DataError(file, [Mistake("columns", reason)])
+    twice = [name for name, times in Counter(header).items() if name and times > 1]
+    if twice:
+        reason = "stands there twice; give each column a name of its own"
+        raise DataError(file, [Mistake(f"column {printable(name)}", reason) for name in twice])
 
 
-def _column(name: str, wanted: Sequence[str], header: Sequence[str]) -> str | None:
-    if name in header:
-        return name
-    alike = [one for one in header if one not in wanted and _bare(one) == _bare(name)]
-    rivals = [one for one in wanted if _bare(one) == _bare(name)]
-    return alike[0] if len(alike) == len(rivals) == 1 else None
+def _named(header: Sequence[str]) -> list[str]:
+    """Return the names of all columns; one without is called "column_1", or so."""
+    names: list[str] = []
+    for place, name in enumerate(header, 1):
+        called = name or f"column_{place}"
+        while not name and called in header:
+            called += "_"
+        names.append(called)
+    return names
 
 
-def _bare(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name.strip()).casefold()
+def _told(missing: Sequence[str], header: Sequence[str], needed: Sequence[str]) -> list[Mistake]:
+    """Return why columns are missing."""
+    if any(header) and all(NUMBER.fullmatch(name.replace(",", ".")) for name in header if name):
+        reason = "holds numbers alone: is the header missing? Expected a first line with the names "
+        return [Mistake("header", f"{reason}of the columns: {listed(needed)}.")]
+    return absent(missing, header)
+
+
+def _notes(header: Sequence[str], names: Sequence[str], others: str) -> list[str]:
+    notes = []
+    if others:
+        notes.append(f"Columns are taken that are written otherwise: {others}.")
+    unnamed = [name for name, own in zip(names, header, strict=True) if not own]
+    if unnamed:
+        notes.append(f"Columns without a name are called {listed(unnamed)}.")
+    return notes

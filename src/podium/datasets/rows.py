@@ -1,13 +1,15 @@
 """A chunk of the `input` table becomes items, checked as those of a request are.
 
-What is plainly right is found out for a whole column at once; only rows that are not are looked at
-one by one, for the reason.
+What is plainly right is found out for a whole column at once; only cells that are not are looked
+at one by one, for the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +17,6 @@ from numpy.typing import NDArray
 
 from podium.cells import (
     FALSE,
-    MAX_INTEGER,
     MAX_NUMBER,
     MISSING,
     TRUE,
@@ -25,14 +26,17 @@ from podium.cells import (
 )
 from podium.datasets.wishes import Staged
 from podium.datasets.work import Work
-from podium.errors import InvalidInput, nearest
+from podium.errors import FieldError, InvalidInput, nearest
 from podium.labelled import place_of
 from podium.pipeline.columns import Columns
 from podium.signature import Signature
 from podium.spec import Feature
 
 Floats = NDArray[np.float64]
-_LIMITS: Final = {"number": MAX_NUMBER, "integer": MAX_INTEGER}
+_TOO_LARGE: Final = {"number": np.nextafter(MAX_NUMBER, np.inf), "integer": 2.0**63}
+"""The least number that is too large; 2**63 - 1 itself is no floating-point number."""
+_NUMERIC: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*")
+_REMEMBERED: Final = 10_000
 
 
 @dataclass
@@ -59,8 +63,12 @@ class RowReader:
 
     def __init__(self, signature: Signature, staged: Staged, work: Work) -> None:
         self.signature, self.staged, self._work = signature, staged, work
-        self._value = Feature(name=signature.target, unit=signature.unit)
-        self._labels: dict[str, float] = {}
+        query = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'input'"
+        types = work.query(query)
+        self._types = dict(zip(types["column_name"], types["data_type"], strict=True))
+        # A column may hold the same wrong value a million times.
+        self._code = lru_cache(_REMEMBERED)(self._one_code)
+        self._label = lru_cache(_REMEMBERED)(self._one_label)
 
     def read(self, start: int, stop: int) -> Chunk:
         """Return some rows; `stop` may be beyond the last."""
@@ -73,47 +81,55 @@ class RowReader:
         else:
             self._add_texts(chunk)
         if self.staged.target is not None:
-            chunk.truth = self._truth(chunk, self.staged.target)
+            self._add_truth(chunk, self.staged.target)
         return chunk
 
     def _add_features(self, chunk: Chunk) -> None:
         features = self.signature.features
-        wanted = {f"f{i}": self._number(f, self._column(f.name)) for i, f in enumerate(features)}
-        wanted |= {f"m{i}": _is_missing(self._column(f.name))
-                   for i, f in enumerate(features) if f.optional}  # fmt: skip
-        found = self._work.read(chunk.start, chunk.stop, wanted)
-        columns, wrong = [], np.zeros(chunk.stop - chunk.start, bool)
-        for index, feature in enumerate(features):
-            values = found[f"f{index}"]
-            hidden, column = _hidden(values), np.asarray(np.ma.filled(values, np.nan), np.float64)
-            if feature.optional:
-                hidden = hidden & ~np.asarray(found[f"m{index}"], bool)
-            wrong |= hidden | _odd(feature, column)
-            columns.append(column)
-        wrong[list(chunk.problems)] = False
-        self._mend(chunk, columns, np.flatnonzero(wrong))
+        places = [f"c{self.staged.place_of(feature.name)}" for feature in features]
+        columns, mistakes = self._codes(chunk, features, places)
+        for row, errors in mistakes.items():
+            chunk.problems[row] = str(InvalidInput(errors))
         chunk.places = _others(chunk)
         chunk.items = Columns(features, columns).taken(chunk.places)
         self._add_cautions(chunk, columns)
 
-    def _mend(self, chunk: Chunk, columns: list[Floats], rows: NDArray[np.intp]) -> None:
-        """Look at rows one by one: write down why each is wrong, or its values after all."""
-        if not len(rows):
-            return
-        features = self.signature.features
-        wanted = {f"t{i}": f"CAST({self._column(f.name)} AS VARCHAR)"
-                  for i, f in enumerate(features)}  # fmt: skip
-        texts = self._work.read(chunk.start, chunk.stop, wanted)
-        for row in rows.tolist():
-            cells = {f.name: read_cell(f, _text(texts[f"t{i}"], row), self.staged.decimal_comma)
-                     for i, f in enumerate(features)}  # fmt: skip
-            try:
-                values = self.signature.row_of(cells)
-            except InvalidInput as err:
-                chunk.problems[row] = str(err)
-                continue
-            for column, feature, value in zip(columns, features, values, strict=True):
-                column[row] = _code(feature, value)
+    def _codes(
+        self, chunk: Chunk, features: Sequence[Feature], places: Sequence[str]
+    ) -> tuple[list[Floats], dict[int, list[FieldError]]]:
+        """Return what columns hold in the rows that can be read, and all that is wrong by rows."""
+        wanted: dict[str, str] = {}
+        for index, (feature, place) in enumerate(zip(features, places, strict=True)):
+            wanted[f"f{index}"] = self._code_sql(feature, place)
+            if feature.optional:
+                wanted[f"m{index}"] = _missing_sql(self._text_sql(place))
+        found = self._work.read(chunk.start, chunk.stop, wanted)
+        unreadable = list(chunk.problems)
+        columns: list[Floats] = []
+        mistakes: dict[int, list[FieldError]] = {}
+        for index, feature in enumerate(features):
+            column = np.array(np.ma.filled(found[f"f{index}"], np.nan), np.float64)
+            wrong = np.isnan(column)
+            if feature.optional:
+                wrong &= ~np.asarray(found[f"m{index}"], bool)
+            wrong |= _odd(feature, column)
+            wrong[unreadable] = False
+            rows = np.flatnonzero(wrong)
+            for row, text in self._texts(chunk, places[index], rows):
+                code = self._code(feature, text)
+                column[row] = np.nan if isinstance(code, str) else code
+                if isinstance(code, str):
+                    mistakes.setdefault(row, []).append(FieldError(feature.name, code))
+            columns.append(column)
+        return columns, mistakes
+
+    def _one_code(self, feature: Feature, text: str) -> float | str:
+        """Return the code of a feature's value, or why the text of a cell is none."""
+        try:
+            cell = check_cell(feature, read_cell(feature, text.strip(), self.staged.decimal_comma))
+        except ValueError as err:
+            return str(err)
+        return _code(feature, cell)
 
     def _add_cautions(self, chunk: Chunk, columns: Sequence[Floats]) -> None:
         features = self.signature.features
@@ -122,82 +138,109 @@ class RowReader:
             if feature.range is not None:
                 outside |= (column < feature.range[0]) | (column > feature.range[1])
         outside[list(chunk.problems)] = False
-        for row in np.flatnonzero(outside).tolist():
-            item = Columns(features, [column[row : row + 1] for column in columns])[0]
+        rows = np.flatnonzero(outside)
+        items = Columns(features, columns).taken(rows)
+        for row, item in zip(rows.tolist(), items, strict=True):
             told = (f"{one.field}: {one.message}" for one in self.signature.cautions(item))
             chunk.warnings[row] = "; ".join(told)
 
     def _add_texts(self, chunk: Chunk) -> None:
         (column,) = (f"c{i}" for i, one in enumerate(self.staged.columns) if one.feature)
-        texts = self._work.read(chunk.start, chunk.stop, {"t": f"CAST({column} AS VARCHAR)"})["t"]
         items: list[str] = []
-        for row in range(chunk.stop - chunk.start):
-            if row in chunk.problems:
-                continue
-            text = _text(texts, row)
+        for row, text in self._texts(chunk, column, _others(chunk)):
             try:
                 items.append(self.signature.check_text(text) if self.signature.text else text)
             except ValueError as err:
                 chunk.problems[row] = f"text: {err}"
         chunk.places, chunk.items = _others(chunk), items
 
-    def _truth(self, chunk: Chunk, column: int) -> Floats:
-        texts = self._work.read(chunk.start, chunk.stop, {"t": f"CAST(c{column} AS VARCHAR)"})["t"]
-        truth = np.full(chunk.stop - chunk.start, np.nan)
-        for row in range(len(truth)):
-            text = _text(texts, row).strip()
-            known = self._labels.get(text)
-            if known is not None:
-                truth[row] = known
-                continue
-            try:
-                truth[row] = self._answer(text)
-            except ValueError as err:
-                told = f"{self.staged.columns[column].name}: {err}"
-                before = chunk.warnings.get(row)
-                chunk.warnings[row] = f"{before}; {told}" if before else told
-        return truth
-
-    def _answer(self, text: str) -> float:
-        """Return the index of a label, or a value; NaN for none.
-
-        Raises:
-            ValueError: it is neither.
-        """
+    def _add_truth(self, chunk: Chunk, place: int) -> None:
+        """Add the answers; of a cell that is none a warning tells, and the row is scored."""
+        column = f"c{place}"
         if self.signature.kind == "regression":
-            if text in MISSING:
-                return np.nan
-            value = check_cell(self._value, read_cell(self._value, text, self.staged.decimal_comma))
-            return float(value)  # type: ignore[arg-type]
-        labels = self.signature.labels
-        place = place_of(text, labels)
-        if place is None and text in MISSING:
+            value = Feature(name=column, unit=self.signature.unit, optional=True)
+            (chunk.truth,), mistakes = self._codes(chunk, [value], [column])
+            wrong = {row: errors[0].message for row, errors in mistakes.items()}
+        else:
+            chunk.truth, wrong = self._labels(chunk, column)
+        for row, reason in wrong.items():
+            told = f"{self.staged.columns[place].name}: {reason}"
+            before = chunk.warnings.get(row)
+            chunk.warnings[row] = f"{before}; {told}" if before else told
+
+    def _labels(self, chunk: Chunk, column: str) -> tuple[Floats, dict[int, str]]:
+        """Return the indices of a column's labels, and of cells that hold another one why."""
+        code = _place_sql(self._text_sql(column), self.signature.labels)
+        found = self._work.read(chunk.start, chunk.stop, {"code": code})["code"]
+        truth = np.array(np.ma.filled(found, np.nan), np.float64)
+        wrong: dict[int, str] = {}
+        for row, text in self._texts(chunk, column, np.flatnonzero(np.isnan(truth))):
+            label = self._label(text)
+            if isinstance(label, str):
+                wrong[row] = label
+            else:
+                truth[row] = label
+        return truth, wrong
+
+    def _one_label(self, text: str) -> float | str:
+        """Return the index of a label, NaN for a missing one, or why a text is none."""
+        text = text.strip()
+        place = place_of(text, self.signature.labels)
+        if place is not None:
+            return float(place)
+        if text in MISSING:
             return np.nan
-        if place is None:
-            raise ValueError(f"{text[:80]!r} is none of the labels.{nearest(text, labels)}")
-        self._labels[text] = float(place)
-        return float(place)
+        return f"{text[:80]!r} is none of the labels.{nearest(text, self.signature.labels)}"
 
-    def _column(self, feature: str) -> str:
-        return f"c{self.staged.place_of(feature)}"
+    def _texts(
+        self, chunk: Chunk, column: str, rows: NDArray[np.intp]
+    ) -> Iterator[tuple[int, str]]:
+        """Yield some rows and the texts of a column in them, "" for NULL."""
+        if len(rows):
+            sql = {"text": self._text_sql(column)}
+            texts = self._work.read(chunk.start, chunk.stop, sql)["text"]
+            hidden = _hidden(texts)
+            for row in rows.tolist():
+                yield row, "" if hidden[row] else str(texts[row])
 
-    def _number(self, feature: Feature, column: str) -> str:
+    def _text_sql(self, column: str) -> str:
+        """Return the SQL for the text of a cell."""
+        kind = self._types[column]
+        if kind == "VARCHAR":
+            return column
+        # So the text is of the very number that is taken for a whole column.
+        exact = f"CAST({column} AS DOUBLE)" if kind == "FLOAT" else column
+        return f"CAST({exact} AS VARCHAR)"
+
+    def _code_sql(self, feature: Feature, column: str) -> str:
         """Return the SQL for the code of a feature's value; NULL for what is not plainly one."""
-        text = f"trim(CAST({column} AS VARCHAR))"
-        if feature.kind in ("number", "integer"):
-            plain = f"replace({text}, ',', '.')" if self.staged.decimal_comma else column
-            return f"TRY_CAST({plain} AS DOUBLE)"
-        words: dict[str, int] = {choice: i for i, choice in enumerate(feature.choices)}
+        text = self._text_sql(column)
+        if feature.kind == "category":
+            return _place_sql(text, feature.choices)
         if feature.kind == "boolean":
-            text = f"lower({text})"
             words = dict.fromkeys(FALSE, 0) | dict.fromkeys(TRUE, 1)
-        cases = " ".join(f"WHEN {_quoted(word)} THEN {code}" for word, code in words.items())
-        return f"CAST(CASE {text} {cases} END AS DOUBLE)"
+            cases = " ".join(f"WHEN {_quoted(word)} THEN {code}" for word, code in words.items())
+            return f"CAST(CASE lower(trim({text})) {cases} END AS DOUBLE)"
+        if _NUMERIC.fullmatch(self._types[column]):
+            return f"CAST({column} AS DOUBLE)"
+        plain = f"replace({text}, ',', '.')" if self.staged.decimal_comma else text
+        # DuckDB also takes "1_000" and "+-5".
+        odd = f"contains({text}, '_') OR contains({text}, '+-')"
+        return f"CASE WHEN {odd} THEN NULL ELSE TRY_CAST({plain} AS DOUBLE) END"
 
 
-def _is_missing(column: str) -> str:
+def _missing_sql(text: str) -> str:
     words = ", ".join(map(_quoted, sorted(MISSING)))
-    return f"coalesce(trim(CAST({column} AS VARCHAR)) IN ({words}), true)"
+    return f"coalesce(trim({text}) IN ({words}), true)"
+
+
+def _place_sql(text: str, names: Sequence[str]) -> str:
+    """Return the SQL for the place of a text among names; NULL for one that is not there.
+
+    A name that no stripped text equals is kept from being equal to one without outer spaces.
+    """
+    known = ", ".join(_quoted(name if name == name.strip() else f" {name}") for name in names)
+    return f"CAST(enum_code(TRY_CAST(trim({text}) AS ENUM ({known}))) AS DOUBLE)"
 
 
 def _quoted(text: str) -> str:
@@ -206,11 +249,13 @@ def _quoted(text: str) -> str:
 
 def _odd(feature: Feature, column: Floats) -> NDArray[np.bool_]:
     """Return which numbers are none that the feature takes."""
-    if feature.kind not in _LIMITS:
+    if feature.kind not in _TOO_LARGE:
         return np.zeros(len(column), bool)
-    with np.errstate(invalid="ignore"):
-        odd = np.abs(column) > _LIMITS[feature.kind]
-        return odd | (column != np.floor(column)) if feature.kind == "integer" else odd
+    odd: NDArray[np.bool_] = np.abs(column) >= _TOO_LARGE[feature.kind]
+    if feature.kind == "integer":
+        odd |= np.floor(column) != column
+        odd &= ~np.isnan(column)
+    return odd
 
 
 def _code(feature: Feature, value: Cell) -> float:
@@ -222,11 +267,6 @@ def _code(feature: Feature, value: Cell) -> float:
 def _hidden(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return where an array is NULL."""
     return np.asarray(np.ma.getmaskarray(values))
-
-
-def _text(texts: NDArray[Any], row: int) -> str:
-    value = texts[row]
-    return "" if value is np.ma.masked or value is None else str(value)
 
 
 def _others(chunk: Chunk) -> NDArray[np.intp]:

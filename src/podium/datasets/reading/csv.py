@@ -1,30 +1,148 @@
-"""CSV files."""
+"""CSV files: one that is written plainly is read by DuckDB, any other by way of a mended copy."""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final, TextIO
 
+from podium.csvfile import CsvError, Records, read_text
+from podium.csvfile.records import MAX_RECORD
 from podium.datasets.match import match
-from podium.datasets.wishes import Staged
+from podium.datasets.reading.loading import Told, create_input
+from podium.datasets.reading.plain import is_plain
+from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Work
+from podium.errors import DataError, Mistake
 from podium.signature import Signature
 
+_MAX_BYTES: Final = 4 * MAX_RECORD + 1000
+"""The most bytes of a record of a mended copy: four a character, or twice as many quotes."""
+_NOW_AND_THEN: Final = 10_000
+_ENCODINGS: Final = {
+    "utf-8-sig": "UTF-8 with a byte order mark",
+    "utf-16": "UTF-16",
+    "utf-32": "UTF-32",
+    "cp1252": "Latin-1 (Windows-1252)",
+    "latin-1": "Latin-1",
+}
+_DELIMITERS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_COMMA: Final = r"[+-]?\d*,\d+([eE][+-]?\d+)?"
+_SURE: Final = r"[+-]?(\d{4,}|0\d*)?,\d+([eE][+-]?\d+)?|[+-]?\d+,(\d{1,2}|\d{4,})([eE][+-]?\d+)?"
+"""Not so: one to three digits, of which the first is no 0, a comma and three digits."""
+_POINT: Final = r"[+-]?\d*\.\d+([eE][+-]?\d+)?"
+_TELLING: Final = 10_000
+"""Rows with commas that tell whether they are decimal ones."""
+_CHECKED: Final = 0.1
+_MENDED: Final = 0.6
+"""The part of the time after which a file is checked, or mended."""
 
-def stage_csv(file: Path, work: Work, signature: Signature, target: str | None) -> Staged:
-    """Take in a CSV file.
+
+def stage_csv(
+    file: Path, work: Work, signature: Signature, target: str | None, told: Told = lambda _: None
+) -> Staged:
+    """Take in a CSV file; a row that cannot be read stays in its place, empty, with the reason.
 
     Raises:
         DataError: it cannot be read, or lacks columns.
     """
-    with file.open(encoding="utf-8-sig") as stream:
-        header = stream.readline().rstrip("\r\n").split(",")
-    columns, notes = match(file, header, signature, target)
-    types = ", ".join(f"c{index}: 'VARCHAR'" for index in range(len(header)))
-    work.con.execute(
-        "CREATE TABLE input AS SELECT *, NULL::VARCHAR AS problem FROM read_csv("  # noqa: S608
-        f"?, columns={{{types}}}, header=true, delim=',', quote='\"', escape='\"', "
-        "auto_detect=false)",
-        [str(file)],
+    try:
+        return read_text(file, lambda stream: _stage(file, stream, work, signature, target, told))
+    except CsvError as err:
+        place = f"line {err.line}" if err.line else "CSV"
+        raise DataError(file, [Mistake(place, err.reason)]) from err
+
+
+def _stage(
+    file: Path, stream: TextIO, work: Work, signature: Signature, target: str | None, told: Told
+) -> Staged:
+    records = Records(file, stream)
+    columns, notes = match(file, records.header, signature, target)
+    if stream.encoding.startswith("utf-8") and is_plain(file, records, _part(told, 0, _CHECKED)):
+        rest = _part(told, _CHECKED, 1)
+        rows = _load(file, work, len(columns), rest, delim=records.delimiter)
+    else:
+        with _mended(work.file.with_suffix(".csv"), records, _part(told, 0, _MENDED)) as copy:
+            quoted = {"quote": '"', "escape": '"', "new_line": "\\r\\n"}
+            rest = _part(told, _MENDED, 1)
+            rows = _load(copy, work, len(columns), rest, problems=True, delim=",", **quoted)
+    if not rows:
+        raise CsvError(file, "has a header and no rows; expected one line an item")
+    comma = _decimal_comma(work, columns, signature, records.delimiter)
+    seen = (*_notes(stream.encoding, records.delimiter, comma), *notes)
+    return Staged(kind="csv", columns=columns, rows=rows, decimal_comma=comma, notes=seen)
+
+
+def _part(told: Told, start: float, stop: float) -> Told:
+    """Return who hears the progress of a part of the reading."""
+    return lambda done: told(start + (stop - start) * done)
+
+
+def _load(
+    file: Path, work: Work, width: int, told: Told, problems: bool = False, **dialect: str
+) -> int:
+    """Make the `input` table of a file whose records all are right, and return its rows."""
+    names = [*(f"c{index}" for index in range(width)), *(["problem"] if problems else [])]
+    problem = "" if problems else ", NULL::VARCHAR AS problem"
+    options = {"quote": "", "escape": "", "encoding": "utf-8", **dialect}
+    types = ", ".join(f"{name}: 'VARCHAR'" for name in names)
+    sizes = f"max_line_size={_MAX_BYTES}, buffer_size={2 * _MAX_BYTES}"
+    told_options = ", ".join([sizes, *(f"{key}='{value}'" for key, value in options.items())])
+    how = f"auto_detect=false, header=true, hive_partitioning=false, {told_options}"
+    query = f"SELECT *{problem} FROM read_csv(?, columns={{{types}}}, {how})"  # noqa: S608
+    return create_input(work, file, query, told)
+
+
+@contextmanager
+def _mended(copy: Path, records: Records, told: Told) -> Iterator[Path]:
+    """Write a copy in which each record is right, with a column for the problems."""
+    blank = [""] * len(records.header)
+    try:
+        with copy.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow([*blank, ""])
+            for number, (line, cells, problem) in enumerate(records):
+                right = problem is None
+                writer.writerow([*cells, ""] if right else [*blank, f"line {line}: {problem}"])
+                if number % _NOW_AND_THEN == 0:
+                    told(records.part)
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _decimal_comma(
+    work: Work, columns: Sequence[Column], signature: Signature, delimiter: str
+) -> bool:
+    """Return whether a comma stands for the point in what should be numbers.
+
+    The first rows with commas tell. "1,234" may be meant for 1234, unless semicolons between the
+    cells keep commas free: it takes a surer one to read what else would be wrong by a thousand.
+    """
+    numbers = {one.name for one in signature.features if one.kind in ("number", "integer")}
+    regression = signature.kind == "regression"
+    cells = [f"c{index}" for index, one in enumerate(columns)
+             if one.feature in numbers or (one.is_target and regression)]  # fmt: skip
+    if not cells:
+        return False
+    kinds = (_COMMA if delimiter == ";" else _SURE, _POINT)
+    counts = ", ".join(
+        " + ".join(f"count_if(regexp_full_match(trim({cell}), '{kind}'))" for cell in cells)
+        for kind in kinds
     )
-    (rows,) = work.con.execute("SELECT count(*) FROM input").fetchone() or (0,)
-    return Staged(kind="csv", columns=columns, rows=rows, notes=notes)
+    some = " OR ".join(f"contains({cell}, ',')" for cell in cells)
+    first = f"SELECT {', '.join(cells)} FROM input WHERE {some} LIMIT {_TELLING}"  # noqa: S608
+    commas, points = work.con.execute(f"SELECT {counts} FROM ({first})").fetchone() or (0, 0)  # noqa: S608
+    return (commas or 0) > (points or 0)
+
+
+def _notes(encoding: str, delimiter: str, decimal_comma: bool) -> Iterator[str]:
+    """Yield what was recognised that is not the plain way to write a CSV file."""
+    if encoding in _ENCODINGS:
+        yield f"The encoding is {_ENCODINGS[encoding]}."
+    if delimiter in _DELIMITERS:
+        yield f"The cells are parted by {_DELIMITERS[delimiter]}."
+    if decimal_comma:
+        yield 'Numbers have a decimal comma: "3,5" is 3.5.'

@@ -1,0 +1,138 @@
+"""Spreadsheets: .xlsx files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from podium.cells import listed
+from podium.datasets.match import Matched, match
+from podium.datasets.reading.archive import Archive
+from podium.datasets.reading.filling import Filling
+from podium.datasets.reading.loading import Told
+from podium.datasets.reading.workbook import Cells, Sheet, SheetRow, Workbook
+from podium.datasets.wishes import Staged
+from podium.datasets.work import Work
+from podium.errors import DataError, Mistake, counted
+from podium.signature import Signature
+from podium.strict import Size
+
+UNPACKED: Final = 10
+"""How many times [limits] spreadsheet the parts of a workbook may unpack to; cells of numbers
+shrink to a third or a fifth, repeated texts to less."""
+
+
+def stage_xlsx(
+    file: Path, work: Work, signature: Signature, target: str | None, limit: int,
+    told: Told = lambda _: None,
+) -> Staged:  # fmt: skip
+    """Take in the first sheet that has the columns; its first row names them.
+
+    A cell comes as the text of what it holds: 5, 0.25 for 25%, true, 2026-11-23; a formula as the
+    value that was saved with it. Rows that hold nothing are left out.
+
+    Raises:
+        DataError: it is larger than `limit` bytes, cannot be read, or no sheet has the columns.
+    """
+    size = file.stat().st_size
+    if size > limit:
+        most = f"the limit is {Size(limit)} ([limits] spreadsheet)"
+        reason = f"has {size / 1e6:,.1f} MB; {most}. Save the sheet as CSV, which may be larger."
+        raise DataError(file, [Mistake("xlsx", reason)])
+    with Archive(file) as archive:
+        try:
+            workbook = Workbook(archive, limit * UNPACKED)
+            taken = _choose(file, workbook, signature, target)
+            return _fill(workbook, taken, work, told)
+        except ValueError as err:
+            raise DataError(file, [Mistake("xlsx", str(err))]) from err
+
+
+class _Taken(NamedTuple):
+    """A sheet, the places of its columns that have a name, and what they are for."""
+
+    sheet: Sheet
+    places: tuple[int, ...]
+    matched: Matched
+
+
+def _choose(file: Path, workbook: Workbook, signature: Signature, target: str | None) -> _Taken:
+    """Return the first sheet with the columns; a visible one, if any."""
+    first: DataError | None = None
+    for sheet in sorted(workbook.sheets, key=lambda one: one.hidden):
+        header = next(workbook.rows(sheet, workbook.cells()), None)
+        if header is None:
+            continue
+        names = {place: name for place, text in sorted(header.cells.items())
+                 if (name := text.strip())}  # fmt: skip
+        try:
+            return _Taken(sheet, tuple(names), match(file, [*names.values()], signature, target))
+        except DataError as err:
+            first = first or _of_sheet(err, sheet, workbook)
+    if first is None:
+        what = "all its sheets are empty" if workbook.sheets else "it has no sheet of cells"
+        raise ValueError(f"holds no rows: {what}")
+    raise first
+
+
+def _of_sheet(err: DataError, sheet: Sheet, workbook: Workbook) -> DataError:
+    """Return the error with the sheet that it is about, where there are several."""
+    if len(workbook.sheets) == 1:
+        return err
+    told = f"no sheet has the columns; this is what the first, {sheet.name!r}, lacks"
+    return DataError(err.file, [Mistake("sheets", told), *err.mistakes])
+
+
+def _fill(
+    workbook: Workbook, taken: _Taken, work: Work, told: Told
+) -> Staged:  # fmt: skip
+    columns, places = taken.matched.columns, taken.places
+    needed = {place: one.name for place, one in zip(places, columns, strict=True) if one.feature}
+    named = frozenset(places)
+    cells, filling = workbook.cells(), Filling(work, len(places))
+    rows = workbook.rows(taken.sheet, cells, told)
+    next(rows)  # the header
+    outside = unsaved = 0
+    for row in rows:
+        outside += len(row.cells.keys() - named)
+        unsaved += len(row.unsaved & named)
+        if named.isdisjoint(row.cells) and named.isdisjoint(row.unsaved):
+            continue
+        filling.add([row.cells.get(place) for place in places], _problem(row, needed))
+    filling.flush()
+    if not filling.rows:
+        raise ValueError("has a header and no rows; expected one row an item")
+    notes = (*_notes(workbook, taken.sheet, cells, outside, unsaved), *taken.matched.notes)
+    return Staged(kind="xlsx", columns=columns, rows=filling.rows, notes=notes)
+
+
+def _problem(row: SheetRow, needed: dict[int, str]) -> str | None:
+    if not row.unsaved:
+        return None
+    names = [name for place, name in needed.items() if place in row.unsaved]
+    where = f"a formula whose value was not saved, in row {row.number:,} of the sheet"
+    return "; ".join(f"{name}: holds {where}" for name in names) or None
+
+
+def _notes(
+    workbook: Workbook, sheet: Sheet, cells: Cells, outside: int, unsaved: int
+) -> Iterator[str]:  # fmt: skip
+    others = [repr(one.name) for one in workbook.sheets if one is not sheet]
+    if others:
+        verb = "is" if len(others) == 1 else "are"
+        yield f"The sheet {sheet.name!r} is taken; {listed(others)} {verb} not."
+    if sheet.hidden:
+        yield f"The sheet {sheet.name!r} is hidden; no other has the columns."
+    if cells.hidden:
+        yield f"Rows that are hidden are taken too: {cells.hidden:,}."
+    if cells.formulas:
+        none = f" Without a saved value: {unsaved:,}." if unsaved else ""
+        yield (
+            f"Formulas are not computed: {counted(cells.formulas, 'cell')} "
+            f"counted with the value that was saved.{none}"
+        )
+    if cells.merged:
+        yield f"Of merged cells only the first holds their value: {counted(cells.merged, 'area')}."
+    if outside:
+        yield f"Left out: {counted(outside, 'cell')} outside of the columns that have a name."

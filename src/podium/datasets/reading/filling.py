@@ -1,0 +1,48 @@
+"""Rows that are read one by one become the `input` table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from podium.datasets.work import Work
+
+_CELLS: Final = 50_000
+_CHARACTERS: Final = 8_000_000
+
+
+class Filling:
+    """Fills `input` with rows of `width` cells, in their order.
+
+    What is not written yet is at most 50,000 cells, or 8 million characters and one row.
+    """
+
+    def __init__(self, work: Work, width: int) -> None:
+        self.rows = 0
+        self._work, self._width = work, width
+        columns = ", ".join(f"c{index} VARCHAR" for index in range(width))
+        work.con.execute(f"CREATE TABLE input ({columns}, problem VARCHAR)")
+        self._waiting: list[tuple[str | None, ...]] = []
+        self._characters = 0
+
+    def add(self, cells: Sequence[str | None], problem: str | None = None) -> None:
+        """Add a row, and why it cannot be read, if so."""
+        self.rows += 1
+        self._waiting.append((*cells, problem))
+        self._characters += sum(len(cell) for cell in cells if cell)
+        full = len(self._waiting) * self._width >= _CELLS
+        if full or self._characters >= _CHARACTERS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that wait."""
+        if not self._waiting:
+            return
+        # DuckDB takes a dict of arrays for a table.
+        rows = {f"c{index}": np.array(column, object)  # noqa: F841  named in the query
+                for index, column in enumerate(zip(*self._waiting, strict=True))}  # fmt: skip
+        columns = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(self._width + 1))
+        self._work.con.execute(f"INSERT INTO input SELECT {columns} FROM rows")  # noqa: S608
+        self._waiting, self._characters = [], 0

@@ -1,0 +1,60 @@
+"""The `input` table is made by DuckDB, while somebody hears how far it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from podium.datasets.work import MEMORY, Work
+from podium.errors import DataError, Mistake
+
+Told = Callable[[float], None]
+"""Hears the part that is done, from 0 to 1; what it raises ends the reading."""
+
+_NOW_AND_THEN_S: Final = 0.5
+_MEMORY: Final = re.compile(r"Out of Memory|(allocate|pin) block")
+"""What DuckDB says when there is too little, whatever the error's class."""
+_READS_PARQUET: Final = "read_parquet("
+
+
+def create_input(work: Work, file: Path, query: str, told: Told) -> int:
+    """Make the `input` table of what a query finds in a file, and return how many rows it has.
+
+    They stand in their order. The query has one parameter, the path of the file that is read.
+
+    Raises:
+        DataError: the rows take more memory than there is.
+        duckdb.Error: the query fails otherwise.
+    """
+    try:
+        return _created(work, file, query, told)
+    except duckdb.Error as err:
+        if not _MEMORY.search(str(err)):
+            raise
+        reason = f"take more than {MEMORY} at once; leave out columns that nobody needs"
+        if _READS_PARQUET in query:
+            reason += ", or write smaller row groups"
+        raise DataError(file, [Mistake("rows", reason)]) from err
+
+
+def _created(work: Work, file: Path, query: str, told: Told) -> int:
+    con = work.con
+    con.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(con.execute, f"CREATE OR REPLACE TABLE input AS {query}", [str(file)])
+        part = 0.0
+        try:
+            while not wait([making], _NOW_AND_THEN_S).done:
+                part = max(part, min(1.0, con.query_progress() / 100))  # -1 before and after
+                told(part)
+        except BaseException:
+            con.interrupt()
+            raise
+        making.result()
+    (rows,) = con.execute("SELECT count(*) FROM input").fetchone() or (0,)
+    return int(rows)

@@ -1,0 +1,63 @@
+"""Whether a CSV file is written so plainly that DuckDB reads it as it is, without a guess."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from typing import Final
+
+from podium.csvfile import Records
+from podium.csvfile.records import MAX_RECORD
+from podium.datasets.reading.loading import Told
+
+_BLOCK: Final = MAX_RECORD // 2
+"""Bytes looked at at once: with a line end in each, no line has more than MAX_RECORD."""
+_TELLING: Final = b'\r\n"\0\x1a'
+_NOW_AND_THEN: Final = 64
+
+
+def is_plain(file: Path, records: Records, told: Told) -> bool:
+    """Return whether a file of UTF-8 has no quotes, and on each line as many cells as the header.
+
+    The skeleton of such a file, what is left of it but for delimiters and line ends, is the same
+    few bytes again and again.
+
+    Raises:
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    delimiter = records.delimiter.encode()
+    width = len(records.header)
+    with file.open("rb") as stream:
+        end = _line_end(stream.readline(MAX_RECORD))
+        if width < 2 or records.line != 1 or not end or len(delimiter) > 1:
+            return False  # one column: a blank line would look like an empty cell
+        stream.seek(0)
+        pattern = delimiter * (width - 1) + end
+        others = bytes(set(range(256)) - set(_TELLING + delimiter))
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        size = file.stat().st_size
+        rest = b""
+        for number, block in enumerate(iter(lambda: stream.read(_BLOCK), b"")):
+            if not block.isascii() or decoder.getstate()[0]:
+                decoder.decode(block)
+            skeleton = block.translate(None, others)
+            if len(block) == _BLOCK and end[-1] not in skeleton:
+                return False
+            rest += skeleton
+            count = len(rest) // len(pattern)
+            if not (pattern * (count + 1)).startswith(rest):
+                return False
+            rest = rest[count * len(pattern) :]
+            if number % _NOW_AND_THEN == 0:
+                told(stream.tell() / size)
+        decoder.decode(b"", final=True)
+    return rest in (b"", pattern[: -len(end)])
+
+
+def _line_end(line: bytes) -> bytes:
+    """Return how a first line ends; b"" if not at all."""
+    if line.endswith(b"\r\n"):
+        return b"\r\n"
+    if b"\r" in line:
+        return b"\r"
+    return b"\n" if line.endswith(b"\n") else b""

@@ -1,0 +1,65 @@
+"""The columns of a table are found by their names, forgiving how they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from podium.cells import listed
+from podium.errors import Mistake, nearest
+from podium.signature import Signature
+
+IMAGE_COLUMNS: Final = ("image", "file")
+TEXT_COLUMN: Final = "text"
+
+
+def wanted_columns(signature: Signature, header: Sequence[str]) -> list[str]:
+    """Return the names of the columns in which an item stands."""
+    if signature.image is not None:
+        there = (name for name in IMAGE_COLUMNS if find_columns([name], header)[name])
+        return [next(there, IMAGE_COLUMNS[0])]
+    return [TEXT_COLUMN] if signature.text is not None else list(signature.names)
+
+
+def find_columns(names: Sequence[str], header: Sequence[str]) -> dict[str, str | None]:
+    """Return for each of some names the column of it, or the only one that is written otherwise.
+
+    Case, outer spaces, and which of spaces, hyphens and underscores stand between the words count
+    only where two names differ in nothing else.
+    """
+    named = set(header)
+    columns, rivals = _by_bare(dict.fromkeys(header)), _by_bare(dict.fromkeys(names))
+    found: dict[str, str | None] = {}
+    for name in names:
+        alike = [one for one in columns.get(_bare(name), ()) if one not in names]
+        alone = len(alike) == len(rivals[_bare(name)]) == 1
+        found[name] = name if name in named else alike[0] if alone else None
+    return found
+
+
+def absent(names: Sequence[str], header: Sequence[str]) -> list[Mistake]:
+    """Return for each name that there is no such column, with the nearest one, or all."""
+    told = listed([*filter(None, header)]) or "none"
+    return [
+        Mistake(name, f"there is no such column.{nearest(name, header) or f' Columns: {told}.'}")
+        for name in names
+    ]
+
+
+def forgiven(found: Mapping[str, str | None]) -> str:
+    """Return which columns are written otherwise than their names, "" for none."""
+    others = [f"{column!r} for {name!r}" for name, column in found.items()
+              if column not in (None, name)]  # fmt: skip
+    return listed(others)
+
+
+def _by_bare(names: Iterable[str]) -> dict[str, list[str]]:
+    made: dict[str, list[str]] = {}
+    for name in names:
+        made.setdefault(_bare(name), []).append(name)
+    return made
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name.strip()).casefold()
