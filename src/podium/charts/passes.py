@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor, isfinite, log10
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
+from podium.charts.frame import SCHEMA, Floats, Spec
 from podium.prediction import ClassPrediction, Interval, Prediction, ValuePrediction
 
-Spec = dict[str, Any]
-"""A Vega-Lite specification, or a part of one, as JSON has it."""
-
-Floats = NDArray[np.float64]
-
-SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 MOST_CLASSES: Final = 6
 """How many classes a figure shows, from the likeliest down; more columns would be too thin."""
 MOST_MARKS: Final = 300

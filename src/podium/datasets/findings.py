@@ -13,10 +13,11 @@ from podium.datasets.wishes import Staged, Wishes
 
 
 class Metric(Struct, frozen=True):
-    """One number that judges a model, with its bootstrap interval; None where it cannot be told.
+    """One number that judges a model, with its interval; None where it cannot be told.
 
     `name` is a word for programs ("accuracy", "f1_macro", "f1", "rmse"), `label` the class of one
-    that belongs to a class. `better` tells which way is better, if either is.
+    that belongs to a class. `better` tells which way is better, if either is, `about` what it
+    means, or why it is not known. `interval` says how `low` and `high` were found.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Metric(Struct, frozen=True):
     unit: str | None = None
     better: Literal["higher", "lower"] | None = None
     about: str = ""
+    interval: str = ""
 
 
 class Figure(Struct, frozen=True):
@@ -57,7 +59,11 @@ class Judged(Struct, frozen=True, kw_only=True):
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """Two models on the same rows: a paired test, and its reading in plain words."""
+    """Two models on the same rows: a paired test, and its reading in plain words.
+
+    `difference` is the first model's metric less the second's. `adjusted` is the p-value with
+    Holm's correction for all pairs of models; with two models it is `p_value` itself.
+    """
 
     first: str
     second: str
@@ -68,13 +74,20 @@ class Comparison(Struct, frozen=True, kw_only=True):
     high: float | None
     p_value: float | None
     reading: str
+    title: str = ""
+    rows: int = 0
+    first_value: float | None = None
+    second_value: float | None = None
+    adjusted: float | None = None
+    unit: str | None = None
 
 
 class Findings(Struct, frozen=True, kw_only=True):
     """All that is told of one data set.
 
     `failed` rows have no answer, for the reasons in `problems`: the first few, by row from 1.
-    `bootstrap` is how often the rows were drawn anew, and `level` of how many the intervals hold.
+    `bootstrap` is how often the rows were drawn anew (0: not at all), and `level` the confidence
+    level of the intervals.
     """
 
     title: str

@@ -31,13 +31,17 @@ class Quality(Struct, frozen=True):
 
 
 def log_loss(probabilities: Floats, truth: Labels) -> float:
-    """Return the mean of -log of the true label's probability, in nats.
+    """Return the mean of `losses`, in nats."""
+    return float(losses(_of_truth(probabilities, truth)).mean())
+
+
+def losses(told: Floats) -> Floats:
+    """Return -log of the true labels' probabilities, in nats.
 
     A probability of 0 counts as the least that double precision tells from 1 - p, as in
-    scikit-learn, so that the loss is finite.
+    scikit-learn, so that the loss is finite: 36.
     """
-    told = np.maximum(_of_truth(probabilities, truth), np.finfo(np.float64).eps)
-    return float(-np.log(told).mean())
+    return -np.log(np.maximum(told, np.finfo(np.float64).eps))
 
 
 def brier(probabilities: Floats, truth: Labels) -> float:
@@ -55,9 +59,13 @@ def ece(probabilities: Floats, truth: Labels, bins: int = BINS) -> float:
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
-    number = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(number, right - confidence, bins)
+    gaps = np.bincount(bins_of(confidence, bins), right - confidence, bins)
     return float(np.abs(gaps).sum() / len(truth))
+
+
+def bins_of(confidence: Floats, bins: int = BINS) -> Labels:
+    """Return the bin of each probability, of some of equal width; the last one has 1 in it too."""
+    return np.minimum((confidence * bins).astype(np.intp), bins - 1)
 
 
 def _of_truth(probabilities: NDArray[Any], truth: Labels) -> Floats:

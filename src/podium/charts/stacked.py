@@ -1,0 +1,113 @@
+"""The stacked spread of class probabilities: a column an input, a colour a class, a mark a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from podium.charts.frame import (
+    MOST_SERIES,
+    Floats,
+    Spec,
+    coloured,
+    evenly,
+    framed,
+    layer,
+    lines,
+    number,
+    share,
+    short,
+)
+
+MOST_COLUMNS: Final = 40
+MOST_MARKS: Final = 30
+"""How many passes a column shows; of more, this many that lie evenly among them."""
+OTHERS: Final = "all others"
+_WIDE: Final = 0.84
+
+
+class Stack(NamedTuple):
+    """One input: its row from 1, its passes of shape (passes, classes), its true label if known.
+
+    A model without passes has a single one, and `sampled` is False.
+    """
+
+    row: int
+    passes: Floats
+    sampled: bool
+    truth: int | None = None
+
+
+def stacked(stacks: Sequence[Stack], labels: Sequence[str]) -> Spec:
+    """Return a column an input, in which the class of the answer lies lowest."""
+    shown = _shown(stacks, len(labels))
+    names = [labels[i] for i in shown]
+    others = len(shown) < len(labels)
+    colour = coloured("of", [*names, OTHERS] if others else names)
+    x = number("x", scale={"domain": [0, max(1, len(stacks))], "nice": False},
+               axis={"labels": False, "grid": False}, title="Inputs, from the surest")  # fmt: skip
+    places = {"x": x, "x2": {"field": "x2"}}
+    wide = {"transform": [{"calculate": f"datum.x + {_WIDE}", "as": "x2"}]}
+    tooltip = lines(row="row", of="label", p=("probability", ".1%"), truth="true label")
+    y = share("y", "Probability, stacked")
+    parts = [part for i, one in enumerate(stacks) for part in _parts(i, one, labels, shown)]
+    marks = [mark for i, one in enumerate(stacks) for mark in _marks(i, one)]
+    wrong = [
+        {"x": _left(i) + _WIDE / 2, "row": one.row, "truth": labels[one.truth],
+         "said": labels[_said(one)]}
+        for i, one in enumerate(stacks) if one.truth is not None and one.truth != _said(one)
+    ]  # fmt: skip
+    layers = [wide | layer(parts, "rect", "bar", **places, y=y, y2={"field": "y2"}, **colour,
+                           tooltip=tooltip)]  # fmt: skip
+    if marks:
+        layers.append(wide | layer(marks, "rule", "pass-line", **places, y=number("y")))
+    if wrong:
+        said = lines(row="row", said="answer", truth="true label")
+        layers.append(layer(wrong, "point", "wrong", x=number("x"), y={"value": -8}, tooltip=said))
+    passes = f", {len(stacks[0].passes)} passes or members each" if marks else ""
+    return framed(f"Class probabilities of {len(stacks)} inputs{passes}; "
+                  f"{len(wrong)} of their answers are wrong.", 260, layers)  # fmt: skip
+
+
+def _shown(stacks: Sequence[Stack], labels: int) -> list[int]:
+    """Return the classes with a colour of their own: the likeliest of all, in their order."""
+    if labels <= MOST_SERIES:
+        return list(range(labels))
+    total = np.sum([one.passes.mean(axis=0) for one in stacks], axis=0)
+    return sorted(np.argsort(-total, kind="stable")[: MOST_SERIES - 1].tolist())
+
+
+def _parts(
+    place: int, one: Stack, labels: Sequence[str], shown: Sequence[int]
+) -> list[dict[str, Any]]:
+    mean = one.passes.mean(axis=0)
+    said = _said(one)
+    of = dict.fromkeys(range(len(labels)), OTHERS) | {i: labels[i] for i in shown}
+    order = sorted(range(len(labels)), key=lambda i: (i != said, of[i] == OTHERS, i))
+    shares: dict[str, float] = {}
+    for i in order:
+        shares[of[i]] = shares.get(of[i], 0.0) + float(mean[i])
+    tops = np.cumsum([0.0, *shares.values()])
+    told = {"truth": labels[one.truth]} if one.truth is not None else {}
+    return [
+        {"x": _left(place), "y": short(tops[n]), "y2": short(min(1.0, tops[n + 1])), "of": name,
+         "p": short(p), "row": one.row, **told}
+        for n, (name, p) in enumerate(shares.items()) if p >= 0.0005
+    ]  # fmt: skip
+
+
+def _marks(place: int, one: Stack) -> list[dict[str, float]]:
+    if not one.sampled:
+        return []
+    passes = np.sort(one.passes[:, _said(one)])
+    return [{"x": _left(place), "y": short(passes[i])} for i in evenly(len(passes), MOST_MARKS)]
+
+
+def _said(one: Stack) -> int:
+    return int(one.passes.mean(axis=0).argmax())
+
+
+def _left(place: int) -> float:
+    return round(place + (1 - _WIDE) / 2, 2)

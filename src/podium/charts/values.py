@@ -1,0 +1,71 @@
+"""A regression's values: what was predicted against what is true."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.charts.frame import Floats, Spec, ends, evenly, framed, layer, lines, number, short
+from podium.charts.passes import widened
+
+MOST_POINTS: Final = 300
+
+
+def chosen(values: Floats) -> NDArray[np.intp]:
+    """Return the rows that are drawn: all, or some that lie evenly from the least to the most."""
+    order = np.argsort(values, kind="stable")
+    return order[evenly(len(order), MOST_POINTS)] if len(order) else order
+
+
+def predicted(
+    truth: Floats, value: Floats, title: str, lower: Floats | None, upper: Floats | None
+) -> Spec:
+    """Return the predicted values against the true ones, each with its interval if it has one.
+
+    All have shape (rows,); `title` names what is predicted, with its unit.
+    """
+    bounds = [one for one in (lower, upper) if one is not None]
+    low, high = widened(*ends(truth, value, *bounds))
+    points = [{"x": short(truth[i], high - low), "y": short(value[i], high - low)}
+              for i in chosen(truth)]  # fmt: skip
+    layers = [_rule(low, low, high, high)]
+    if lower is not None and upper is not None:
+        for point, i in zip(points, chosen(truth), strict=True):
+            if np.isfinite(lower[i]) and np.isfinite(upper[i]):
+                point |= {"low": short(lower[i], high - low), "high": short(upper[i], high - low)}
+        bars = [point for point in points if "low" in point]
+        layers.append(layer(bars, "rule", "interval-line", x=number("x"), y=number("low"),
+                            y2={"field": "high"}))  # fmt: skip
+    tooltip = lines(x=("true", ".5g"), y=("predicted", ".5g"))
+    if len(layers) > 1:
+        tooltip += lines(low=("from", ".5g"), high=("to", ".5g"))
+    layers.append(layer(points, "circle", "dot", x=_axis("x", f"True {title}", low, high),
+                        y=_axis("y", f"Predicted {title}", low, high),
+                        tooltip=tooltip))  # fmt: skip
+    return framed(f"Predicted against true {title} of {len(points)} rows.", 300, layers)
+
+
+def residuals(truth: Floats, value: Floats, title: str) -> Spec:
+    """Return how far the true values lie above the predicted ones, by the predicted."""
+    above = truth - value
+    low, high = widened(*ends(value))
+    least, most = widened(*ends(above, np.zeros(1)))
+    points = [{"x": short(value[i], high - low), "y": short(above[i], most - least)}
+              for i in chosen(value)]  # fmt: skip
+    dots = layer(points, "circle", "dot", x=_axis("x", f"Predicted {title}", low, high),
+                 y=_axis("y", "Residual: true minus predicted", least, most),
+                 tooltip=lines(x=("predicted", ".5g"), y=("residual", ".3g")))  # fmt: skip
+    return framed(f"Residuals of {len(points)} rows, from {least:.3g} to {most:.3g}.", 260,
+                  [_rule(low, 0.0, high, 0.0), dots])  # fmt: skip
+
+
+def _axis(field: str, title: str, low: float, high: float) -> Spec:
+    return number(field, title=title, axis={"tickCount": 5},
+                  scale={"domain": [low, high], "zero": False, "nice": True})  # fmt: skip
+
+
+def _rule(x: float, y: float, x2: float, y2: float) -> Spec:
+    return layer([{"x": x, "y": y, "x2": x2, "y2": y2}], "rule", "guide", x=number("x"),
+                 y=number("y"), x2={"field": "x2"}, y2={"field": "y2"})  # fmt: skip
