@@ -11,9 +11,19 @@ from typing import NamedTuple
 
 import click
 
-from benchmarks.agreement import Disagreement, check_agreement
-from benchmarks.applications import Case, form, make_cases
-from benchmarks.load import Load, LoadFailed, find_wrk, load_passes, load_raw, load_server
+from benchmarks.agreement import check_agreement
+from benchmarks.applications import Case, Disagreement, form, make_cases
+from benchmarks.datasets import CONTENDERS, check_results
+from benchmarks.load import (
+    Load,
+    LoadFailed,
+    dataset_place,
+    find_wrk,
+    load_dataset,
+    load_passes,
+    load_raw,
+    load_server,
+)
 from benchmarks.report import Cell, Results, missed_targets, report
 from benchmarks.servers import ROOT, Server, ServerFailed, serving
 
@@ -40,6 +50,7 @@ Measure = Callable[[int, int], Load]
 @click.option("--seconds", default=3, show_default=True, help="The time of one measurement.")
 @click.option("--rounds", default=5, show_default=True, help="How often each is measured.")
 @click.option("--quick", is_flag=True, help="One round of 2 s: whether it runs, not how fast.")
+@click.option("--case", "names", multiple=True, help="Measure this case alone; repeat for several.")
 @click.option("--check", is_flag=True, help="End with status 1 when a target is missed.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Also write the report here.")
 @click.option(
@@ -49,13 +60,14 @@ Measure = Callable[[int, int], Load]
     help="Where models, applications and logs are kept.",
 )
 def main(
-    seconds: int, rounds: int, quick: bool, check: bool, markdown: Path | None, work: Path
-) -> None:
+    seconds: int, rounds: int, quick: bool, names: tuple[str, ...], check: bool,
+    markdown: Path | None, work: Path,
+) -> None:  # fmt: skip
     """Run the benchmark from the command line."""
     plan = Plan(2, 1) if quick else Plan(seconds, rounds)
     try:
         find_wrk()
-        cases = make_cases(work)
+        cases = [case for case in make_cases(work) if not names or case.name in names]
         results = measure(cases, plan, work)
     except (Disagreement, LoadFailed, ServerFailed) as err:
         raise click.ClickException(str(err)) from err
@@ -63,7 +75,7 @@ def main(
     click.echo(text)
     if markdown is not None:
         markdown.write_text(text)
-    missed = missed_targets(results)
+    missed = missed_targets(results, {case.name for case in cases})
     if check and missed:
         raise click.ClickException("\n".join(missed))
 
@@ -79,7 +91,7 @@ def measure(cases: list[Case], plan: Plan, work: Path) -> Results:
         contenders: dict[Case, dict[str, Measure]] = {}
         for case in cases:
             servers = [stack.enter_context(serving(name, case, work)) for name in case.servers]
-            worst = check_agreement(case, servers)
+            worst = _agreed(case, servers, work)
             click.echo(f"{case.title}: answers agree to {worst:.1e}", err=True)
             contenders[case] = _contenders(case, servers, work)
         for number in range(plan.rounds):
@@ -90,7 +102,21 @@ def measure(cases: list[Case], plan: Plan, work: Path) -> Results:
     return results
 
 
+def _agreed(case: Case, servers: list[Server], work: Path) -> float:
+    """Return the largest difference between the contenders' probabilities, if they agree."""
+    if case.file is None:
+        return check_agreement(case, servers)
+    for name in CONTENDERS:
+        load_dataset(case, name, work)
+    return check_results(case, {name: dataset_place(work, name) for name in CONTENDERS})
+
+
 def _contenders(case: Case, servers: list[Server], work: Path) -> dict[str, Measure]:
+    if case.file is not None:
+        return {
+            name: lambda _, __, name=name: load_dataset(case, name, work)  # type: ignore[misc]
+            for name in CONTENDERS
+        }
     if case.items > 1:
         (server,) = servers
         single = replace(case, name="single", body=form([case.item]), items=1)

@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks import passes, raw
-from benchmarks.applications import Case
+from benchmarks.applications import Case, Disagreement
 from benchmarks.servers import Server
-
-
-class Disagreement(Exception):
-    """Two contenders gave different answers to the same request."""
 
 
 def check_agreement(case: Case, servers: list[Server]) -> float:

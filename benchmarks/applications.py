@@ -15,7 +15,14 @@ from podium.cli import DEMOS
 from podium.folder import parse
 
 EIGHT: Final = 8
+ROWS: Final = 1_000_000
+"""The rows of the data set."""
+FEATURES: Final = tuple(f"x{index}" for index in range(5))
 BOUNDARY: Final = "benchmark"
+
+
+class Disagreement(Exception):
+    """Two contenders gave different answers to the same request."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Case:
 
     `item` is what stands in the request, `items` times: a JSON body, or a JPEG file. The
     probabilities of two servers may differ by `tolerance`. `passes` is how often a stochastic
-    model is asked.
+    model is asked. `file` is a data set of `items` rows, which no server is sent.
     """
 
     name: str
@@ -38,6 +45,7 @@ class Case:
     items: int = 1
     tolerance: float = 1e-4
     passes: int = 1
+    file: Path | None = None
 
 
 def make_cases(folder: Path) -> list[Case]:
@@ -45,7 +53,7 @@ def make_cases(folder: Path) -> list[Case]:
     photos = folder / "photos"
     _make_once(photos, _make_photos)
     return [_row_case(folder / "row"), _photo_case(photos), _phone_case(photos),
-            _eight_case(photos), _passes_case()]  # fmt: skip
+            _eight_case(photos), _passes_case(), _dataset_case(folder)]  # fmt: skip
 
 
 def _row_case(folder: Path) -> Case:
@@ -83,6 +91,13 @@ def _passes_case() -> Case:
     title = "(e) a row of the penguins to their Bayesian network, 100 passes"
     return Case("passes", title, folder, body, body, "application/json", (1,), ("Podium",),
                 passes=100)  # fmt: skip
+
+
+def _dataset_case(folder: Path) -> Case:
+    _make_once(folder / "dataset", _make_dataset)
+    title = f"(f) a CSV file of {ROWS:,} rows of five numbers to the small MLP, results as CSV"
+    return Case("dataset", title, folder / "row", b"", b"", "text/csv", (1,), (), ROWS,
+                file=folder / "dataset/rows.csv")  # fmt: skip
 
 
 def _form_case(name: str, title: str, folder: Path, jpeg: bytes, count: int = 1) -> Case:
@@ -126,8 +141,21 @@ def _make_row(folder: Path) -> None:
     model = MLPClassifier((64, 64), max_iter=80, random_state=0).fit(rows, classes)
     graph = to_onnx(model, rows[:1], options={"zipmap": False}, target_opset=17)
     (folder / "model.onnx").write_bytes(graph.SerializeToString())
-    features = "".join(f'\n[[features]]\nname = "x{index}"\n' for index in range(5))
+    features = "".join(f'\n[[features]]\nname = "{name}"\n' for name in FEATURES)
     _describe(folder, "Row", ["0", "1", "2", "3"], features)
+
+
+def _make_dataset(folder: Path) -> None:
+    import numpy as np
+
+    rows = np.random.default_rng(1).normal(size=(ROWS, len(FEATURES)))
+    header = ",".join(FEATURES)
+    np.savetxt(folder / "rows.csv", rows, "%.4f", delimiter=",", header=header, comments="")
+
+
+def labels_of(folder: Path) -> list[str]:
+    """Return the labels of an application, in their order."""
+    return (folder / "labels.txt").read_text().split("\n")
 
 
 def _make_photos(folder: Path) -> None:

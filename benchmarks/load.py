@@ -74,6 +74,22 @@ def load_passes(case: Case, samples: int, seconds: int, work: Path) -> Load:
     return _load_loop("passes", case, seconds, samples, work)
 
 
+def load_dataset(case: Case, contender: str, work: Path) -> Load:
+    """Let a contender make results of the case's data set, once, in a process of its own.
+
+    The results lie in `dataset_place`; the latency is the time for all of them.
+    """
+    command = [sys.executable, "-m", "benchmarks.datasets", str(case.folder), str(case.file),
+               str(dataset_place(work, contender)), contender]  # fmt: skip
+    seconds = json.loads(_output(command, 600))["seconds"]
+    return Load(case.items / seconds, seconds * 1000, seconds * 1000)
+
+
+def dataset_place(work: Path, contender: str) -> Path:
+    """Return the folder of a contender's results."""
+    return work / "results" / contender.replace(" ", "_")
+
+
 def find_wrk() -> str:
     """Return wrk's path.
 

@@ -264,10 +264,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ServeOptions]]:
 def test_serve_hands_its_options_on(calls: list[tuple[Path, ServeOptions]], tmp_path: Path) -> None:
     """Every option of serve reaches the server."""
     done = podium("serve", tmp_path, "--host", "0.0.0.0", "--port", 8080, "--workers", 2,  # noqa: S104
-                  "--threads", 3, "--state", tmp_path / "state", "--reload")  # fmt: skip
+                  "--threads", 3, "--state", tmp_path / "state", "--database", "postgresql://h/d",
+                  "--reload")  # fmt: skip
     assert done.exit_code == 0
-    expected = ServeOptions("0.0.0.0", 8080, 2, 3, tmp_path / "state", True)  # noqa: S104
-    assert calls == [(tmp_path, expected)]
+    kept = (tmp_path / "state", "postgresql://h/d")
+    assert calls == [(tmp_path, ServeOptions("0.0.0.0", 8080, 2, 3, *kept, True))]  # noqa: S104
 
 
 def test_serve_listens_on_this_machine_alone_by_default(
@@ -275,7 +276,7 @@ def test_serve_listens_on_this_machine_alone_by_default(
 ) -> None:
     """Without options the server listens on 127.0.0.1:5000."""
     assert podium("serve", tmp_path).exit_code == 0
-    assert calls == [(tmp_path, ServeOptions("127.0.0.1", 5000, None, None, None, False))]
+    assert calls == [(tmp_path, ServeOptions("127.0.0.1", 5000, None, None, None, None, False))]
 
 
 def test_state_folder_from_the_environment(

@@ -33,6 +33,20 @@ def main() -> None:
     """Turn a trained model into a REST API and a page that says how sure it is."""
 
 
+def state_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that tell where data sets and their jobs are kept."""
+    for option in reversed((
+        click.option("--state", type=click.Path(file_okay=False, path_type=Path),
+                     envvar="PODIUM_STATE", show_envvar=True,
+                     help="Folder for what the server keeps; the user's when left out."),
+        click.option("--database", metavar="URL", envvar="PODIUM_DATABASE", show_envvar=True,
+                     help="Where the jobs of data sets are kept: postgresql://...; a file in "
+                     "the state folder when left out."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def serve_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that `serve` and `demo` share."""
     for option in reversed((
@@ -42,9 +56,7 @@ def serve_options(command: Callable[..., None]) -> Callable[..., None]:
                      help="Port to listen on."),
         click.option("--workers", type=click.IntRange(1), help="Web workers; one a processor."),
         click.option("--threads", type=click.IntRange(1), help="Threads of one worker."),
-        click.option("--state", type=click.Path(file_okay=False, path_type=Path),
-                     envvar="PODIUM_STATE", show_envvar=True,
-                     help="Folder for what the server keeps."),
+        state_options,
         click.option("--reload", is_flag=True, help="Restart when the folder changes."),
     )):  # fmt: skip
         command = option(command)
@@ -59,6 +71,22 @@ def serve(source: Path, **options: Any) -> None:
     from podium.serve import ServeOptions, serve_application
 
     serve_application(source, ServeOptions(**options), click.echo)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@state_options
+@click.option("--key", hidden=True)
+@click.option("--supervised", is_flag=True, hidden=True)
+def worker(folder: Path, state: Path | None, database: str | None, **options: Any) -> None:
+    """Work on the data sets that DIR's server has received, until told to stop.
+
+    `podium serve` runs one itself. More of them, on this host or on others, share its --state
+    folder and its --database, and see DIR at the same path.
+    """
+    from podium.jobs.worker import run_worker
+
+    run_worker(folder, state, database, **options)
 
 
 @main.command()
@@ -164,6 +192,67 @@ def predict(folder: Path, inputs: tuple[str, ...], **options: str | None) -> Non
     from podium.predict import predict_once
 
     click.echo(predict_once(folder, inputs, options))
+
+
+def scoring_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that `score` and `report` share: how a data set is scored."""
+    for option in reversed((
+        click.option("--model", "models", multiple=True, metavar="NAME",
+                     help="A model to ask; repeat for several. The first when left out."),
+        click.option("--target", metavar="NAME",
+                     help="The column of the answers; [task] target when left out."),
+        click.option("--confidence-level", type=click.FloatRange(0, 1, min_open=True,
+                                                                 max_open=True),
+                     help="The level of sets and intervals; a calibration's when left out."),
+        click.option("--seed", default=0, show_default=True, type=click.IntRange(0),
+                     help="Seeds the noise of stochastic models."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
+@click.option("-o", "--output", default="results.csv", show_default=True,
+              type=click.Path(path_type=Path),
+              help="The file to write: .csv or .parquet.")  # fmt: skip
+@scoring_options
+def score(folder: Path, data: Path, output: Path, **options: Any) -> None:
+    """Score each row of DATA with DIR's models.
+
+    DATA is a CSV, TSV, Parquet or Excel file, or a zip of images. Its rows are written as they
+    are, with the answers beside them; a row that cannot be scored has its reason in podium_error.
+    Where DATA holds the answers too, they are compared. While it works, a hidden folder beside the
+    output takes about three times the room of DATA.
+    """
+    from podium.datasets.wishes import Wishes
+    from podium.score import render_scored, score_application
+
+    found = score_application(folder, data, output, Wishes(**options))
+    render_scored(found, output)
+    if found.failed == found.rows:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
+@click.option("-o", "--output", default="report.html", show_default=True,
+              type=click.Path(path_type=Path), help="The file to write.")  # fmt: skip
+@scoring_options
+def report(folder: Path, data: Path, output: Path, **options: Any) -> None:
+    """Score DATA with DIR's models, judge them, and write a report.
+
+    DATA is a CSV, TSV, Parquet or Excel file, or a zip of images. The report is one HTML file that
+    opens offline: metrics, comparisons and figures. While it is made, a hidden folder beside it
+    takes about three times the room of DATA.
+    """
+    from podium.datasets.wishes import Wishes
+    from podium.report import report_application
+
+    report_application(folder, data, output, Wishes(**options))
+    click.echo(f"Wrote {output}")
 
 
 def init_options(command: Callable[..., None]) -> Callable[..., None]:

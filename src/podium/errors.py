@@ -7,14 +7,18 @@ PodiumError
 │   └── UntrustedModel       a model file is a program and nobody vouched for it
 ├── ServeError               the server cannot be started as asked
 ├── DataError                a labelled file is wrong; all mistakes at once
+├── StateError               the state folder or the database of jobs cannot be used
 ├── CalibrationError         a model cannot be calibrated, or not with so few labelled rows
 └── RequestError             one request cannot be answered
     ├── MalformedRequest     400 it cannot be read at all
     ├── UnknownModel         404
+    ├── UnknownDataset       404
+    ├── WrongState           409 a data set is not where this can be asked of it
     ├── RequestTooLarge      413
     ├── UnsupportedBody      415
     ├── InvalidInput         422 it was read, and its values are wrong; all mistakes at once
-    └── Overloaded           503 too much at once, or not ready; try again
+    ├── Overloaded           503 too much at once, or not ready; try again
+    └── StorageFull          507 the disk has no room for what was sent
 
 A message says what is wrong, which value, and the way out. The errors hold facts; the web
 turns them into answers in one place (`podium.web.problem`).
@@ -88,6 +92,10 @@ class DataError(PodiumError):
         super().__init__(_listed(file, mistakes, self.count))
 
 
+class StateError(PodiumError):
+    """The state folder or the database of jobs cannot be used."""
+
+
 class CalibrationError(PodiumError):
     """A model cannot be calibrated at all, or not with so few labelled rows."""
 
@@ -131,6 +139,25 @@ class UnknownModel(RequestError):
         super().__init__(message, [FieldError("model", message)])
 
 
+class UnknownDataset(RequestError):
+    """There is no data set of this id, or it is another application's."""
+
+    status = 404
+    title = "Unknown data set"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no data set of this id. Ended ones are removed after a while; send it again."
+        )
+
+
+class WrongState(RequestError):
+    """A data set is not in the state in which this can be asked of it."""
+
+    status = 409
+    title = "Not in this state"
+
+
 class RequestTooLarge(RequestError):
     """The request is larger than [limits] allows."""
 
@@ -169,6 +196,13 @@ class Overloaded(RequestError):
     def __init__(self, message: str, retry_after: int = 1) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class StorageFull(RequestError):
+    """The server's disk has no room for what was sent."""
+
+    status = 507
+    title = "No room left"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from podium.errors import ServeError
 from podium.folder import FILE, parse
+from podium.jobs.state import StateFolder, state_folder
 from podium.production.gunicorn import Address, run, settings, watched_files, worker_count
+from podium.production.keeper import Keeper, worker_call
 from podium.runtimes import RUNTIMES
 from podium.signature import Signature
 from podium.web.calls import curl_calls
@@ -32,6 +34,7 @@ class ServeOptions(NamedTuple):
     workers: int | None = None
     threads: int | None = None
     state: Path | None = None
+    database: str | None = None
     reload: bool = False
 
 
@@ -40,20 +43,24 @@ def serve_application(source: Path, options: ServeOptions, say: Callable[[str], 
 
     Raises:
         SpecError: podium.toml has mistakes.
+        StateError: the state folder cannot be used.
         ServeError: the address is taken, or this system has no Gunicorn.
     """
     if sys.platform == "win32":
         raise ServeError(
             "Gunicorn does not run on Windows. Use WSL (wsl --install), or a container."
         )
+    state = state_folder(source, options.state, options.database)
     if _is_model(source):
-        with tempfile.TemporaryDirectory(prefix="podium-", dir=_state(options)) as made:
-            _serve_folder(_application_of(source, Path(made) / "app"), options, say)
+        with tempfile.TemporaryDirectory(prefix="podium-", dir=state.path) as made:
+            _serve_folder(_application_of(source, Path(made) / "app"), state, options, say)
     else:
-        _serve_folder(source, options, say)
+        _serve_folder(source, state, options, say)
 
 
-def _serve_folder(folder: Path, options: ServeOptions, say: Callable[[str], None]) -> None:
+def _serve_folder(
+    folder: Path, state: StateFolder, options: ServeOptions, say: Callable[[str], None]
+) -> None:
     folder = folder.resolve()
     parsed = parse(folder)
     address = _free_address(options.host, options.port)
@@ -66,24 +73,15 @@ def _serve_folder(folder: Path, options: ServeOptions, say: Callable[[str], None
     more = {"image": min(os.path.relpath(images[0]), str(images[0]), key=len)} if images else {}
     _, call = curl_calls(Signature.of(parsed), url, **more)[0]
     ready = partial(say, f"{parsed.spec.title}: {url}/\n\n  {call}\n\nStop with Ctrl+C.")
-    run(gunicorn, partial(_load, folder, workers, options.reload), ready)
+    load = partial(_load, folder, workers, state, options.reload)
+    run(gunicorn, load, ready, Keeper(*worker_call(folder, state)))
 
 
-def _load(folder: Path, workers: int, reload: bool) -> WSGIApplication:
+def _load(folder: Path, workers: int, state: StateFolder, reload: bool) -> WSGIApplication:
     # Imported in the worker: the frameworks behind it must not be loaded before the fork.
     from podium.web.wsgi import start_worker
 
-    return start_worker(folder, workers, reload)
-
-
-def _state(options: ServeOptions) -> Path:
-    """Return the state folder, made if need be; /tmp serves where there is no home."""
-    folder = options.state
-    if folder is None:
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-        folder = Path(base) / "podium"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return start_worker(folder, workers, state, reload)
 
 
 def _is_model(source: Path) -> bool:

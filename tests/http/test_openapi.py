@@ -181,7 +181,7 @@ def test_paths(app: Described) -> None:
     (server,) = app.api["servers"]
     assert server["url"].rstrip("/") == app.client.base
     for path, item in app.api["paths"].items():
-        if "get" in item:
+        if "get" in item and "{" not in path and JSON in item["get"]["responses"]["200"]["content"]:
             answer = app.client.get(path)
             assert (answer.status, answer.content_type) == (200, JSON)
             schema = item["get"]["responses"]["200"]["content"][JSON]["schema"]
@@ -195,9 +195,13 @@ def test_docs(app: Described) -> None:
     page = Page(answer.text)
     texts = {e.text for e in page.elements}
     calls = [e.text for e in page.all("code") if e.text.startswith("curl ")]
-    address = f"http://127.0.0.1:{app.client.port}{app.client.base}/predict"
-    assert calls
-    assert all(call.endswith(address) for call in calls)
+    address = f"http://127.0.0.1:{app.client.port}{app.client.base}"
+    send = "/datasets?models=all" if len(app.models) > 1 else "/datasets"
+    shown = {call.partition(address)[2].rstrip("'") for call in calls}
+    assert shown == {"/predict", send, "/datasets/ID", "/datasets/ID/results.csv"}
+    for path, item in app.api["paths"].items():
+        wanted = {f"{method.upper()} {path}" for method in item if method in ("get", "delete")}
+        assert wanted <= texts
     assert {parameter["name"] for parameter in app.operation["parameters"]} <= texts
     assert app.operation["responses"].keys() <= texts
     if app.name != "colours":

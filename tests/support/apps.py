@@ -93,6 +93,7 @@ name = "slow"
 file = "models/slow.onnx"
 [limits]
 upload = "50 kB"
+dataset = "1 MB"
 rows = 5
 concurrency = 1
 queue = 0

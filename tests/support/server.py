@@ -30,6 +30,15 @@ class Server:
     @property
     def workers(self) -> frozenset[int]:
         """The process ids of the web workers."""
+        return self._children - self.job_workers
+
+    @property
+    def job_workers(self) -> frozenset[int]:
+        """The process id of the data sets' worker; none while it is started."""
+        return frozenset(pid for pid in self._children if b"--supervised" in _command(pid))
+
+    @property
+    def _children(self) -> frozenset[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return frozenset(map(int, children.read_text().split()))
 
@@ -98,6 +107,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(STOP_S)
+
+
+def _command(pid: int) -> bytes:
+    """Return a process's command line; that of the data sets' worker is its own."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:  # it has just ended
+        return b""
 
 
 def _status_kb(pid: int, key: str) -> int:

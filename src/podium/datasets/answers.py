@@ -1,5 +1,7 @@
 """What a model says of some items, as columns; what nobody knows is NaN, or None in a text.
 
+In a table, where DuckDB takes NaN for nothing, it is NULL.
+
 A classification has `label` (an index; -1 for none), `probability`, `entropy`, `aleatoric`,
 `epistemic` and `labels_in_set`; a regression `value`, `std`, `aleatoric`, `epistemic`, `lower` and
 `upper`. Where the truth is known, what is judged by it stands beside: of a classification
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from podium.options import DEFAULT_LEVEL
 from podium.pipeline import Pipeline
 from podium.pipeline.calibration import keys
-from podium.pipeline.conformal import prediction_intervals, prediction_sets
+from podium.pipeline.conformal import prediction_intervals, prediction_sets, ranks
 from podium.pipeline.decode import Items
 from podium.pipeline.postprocess import Scores
 from podium.pipeline.uncertainty import (
@@ -68,15 +70,15 @@ class Teller:
                 "labels_in_set": np.full(count, None, object)}  # fmt: skip
 
     def columns(self, scores: Scores, items: Items, truth: Floats | None = None) -> Columns:
-        """Return one row an item; `scores` are scaled, and `truth` NaN where it is not known."""
-        made = self.unknown(len(scores.values))
-        if self.signature.kind == "regression":
-            self._fill_values(made, scores)
-        else:
-            self._fill_classes(made, scores, items, truth)
-        return made
+        """Return what is known, one row an item; `scores` are scaled.
 
-    def _fill_values(self, made: Columns, scores: Scores) -> None:
+        `truth` is NaN where it is not known.
+        """
+        if self.signature.kind == "regression":
+            return self._values(scores)
+        return self._classes(scores, items, truth)
+
+    def _values(self, scores: Scores) -> Columns:
         mean = scores.values.mean(axis=1)
         aleatoric, epistemic = variance_parts(scores)
         std = spread(aleatoric, epistemic)
@@ -89,44 +91,57 @@ class Teller:
             lower, upper = value_interval(scores, mean, std, self.level)
         known = {"value": mean, "std": std, "aleatoric": aleatoric, "epistemic": epistemic,
                  "lower": lower, "upper": upper}  # fmt: skip
-        made |= {name: values for name, values in known.items() if values is not None}
+        return {name: values for name, values in known.items() if values is not None}
 
-    def _fill_classes(
-        self, made: Columns, scores: Scores, items: Items, truth: Floats | None
-    ) -> None:
+    def _classes(self, scores: Scores, items: Items, truth: Floats | None) -> Columns:
         mean = scores.values.mean(axis=1) if scores.sampled else scores.values[:, 0]
-        made["label"] = mean.argmax(axis=1).astype(np.int32)
+        made: Columns = {"label": mean.argmax(axis=1).astype(np.int32)}
         if scores.label_alone:
-            return
+            return made
         total = np.maximum(entropy(mean), 0.0)
         aleatoric, epistemic = entropy_parts(scores, total)
         known = {"probability": mean.max(axis=1), "entropy": total, "aleatoric": aleatoric,
                  "epistemic": epistemic}  # fmt: skip
         made |= {name: values for name, values in known.items() if values is not None}
-        made |= {name: mean[:, int(name[1:])] for name in made if _OF_A_LABEL.fullmatch(name)}
+        made |= {name: mean[:, int(name[1:])]
+                 for name in self._numbers if _OF_A_LABEL.fullmatch(name)}  # fmt: skip
         sets = self._sets(scores, items)
-        for row, found in enumerate(sets or ()):
-            made["labels_in_set"][row] = BETWEEN.join(self.signature.labels[i] for i in found)
+        if sets is not None:
+            labels = self.signature.labels
+            told = [BETWEEN.join(labels[index] for index in found) for found in sets]
+            made["labels_in_set"] = np.array(told, object)
         if truth is not None:
-            _judge(made, mean, sets, truth)
+            made |= _judged(mean, sets, truth)
+        return made
 
     def _sets(self, scores: Scores, items: Items) -> list[NDArray[np.intp]] | None:
         calibration = self.pipeline.calibration
         if calibration is None:
             return None
         drawn = keys(items) if calibration.fit.method == "aps" else np.empty(0)
-        return prediction_sets(calibration.fit, scores, drawn, self.level)
+        found = prediction_sets(calibration.fit, scores, drawn, self.level)
+        # Of too few calibrated rows for the level: no label can be ruled out.
+        return list(ranks(scores.values.mean(axis=1))) if found is None else found
 
 
-def _judge(made: Columns, mean: Floats, sets: list[NDArray[np.intp]] | None, truth: Floats) -> None:
-    """Fill in what the truth says of some answers."""
+def _judged(mean: Floats, sets: list[NDArray[np.intp]] | None, truth: Floats) -> Columns:
+    """Return what the truth says of some answers."""
     known = np.flatnonzero(~np.isnan(truth))
     labels = truth[known].astype(np.intp)
     right = mean[known, labels]
-    made["truth_probability"][known] = right
     # The sum over the classes of squared differences (Brier 1950).
-    made["brier"][known] = (mean[known] ** 2).sum(axis=1) - 2 * right + 1
-    if sets is not None:
-        made["set_size"][:] = [len(found) for found in sets]
-        made["covered"][known] = [label in sets[row]
-                                  for row, label in zip(known, labels, strict=True)]  # fmt: skip
+    brier = (mean[known] ** 2).sum(axis=1) - 2 * right + 1
+    made = {"truth_probability": _spread_out(right, known, len(truth)),
+            "brier": _spread_out(brier, known, len(truth))}  # fmt: skip
+    if sets is None:
+        return made
+    covered = np.array([label in sets[row] for row, label in zip(known, labels, strict=True)])
+    sizes = np.array([len(found) for found in sets], np.float64)
+    return {**made, "covered": _spread_out(covered, known, len(truth)), "set_size": sizes}
+
+
+def _spread_out(values: NDArray[Any], rows: NDArray[np.intp], count: int) -> Floats:
+    """Return values in their rows out of `count`, NaN in the others."""
+    made = np.full(count, np.nan)
+    made[rows] = values
+    return made

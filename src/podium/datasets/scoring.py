@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Iterator
+import re
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,47 +15,60 @@ from numpy.typing import NDArray
 
 from podium.app import App, Served
 from podium.datasets.answers import Columns, Teller
+from podium.datasets.reading.images import open_pictures, portions
 from podium.datasets.rows import Chunk, RowReader
 from podium.datasets.wishes import Staged, Wishes
-from podium.datasets.work import Work
-from podium.errors import InvalidInput, ModelError, UnknownModel
-from podium.pipeline import images_together
+from podium.datasets.work import ROW_GROUP, Tally, Work
+from podium.errors import InvalidInput, ModelError, PodiumError, UnknownModel
+from podium.pipeline import check_rows, images_together
+from podium.pipeline.columns import Columns as Features
 from podium.pipeline.decode import Items, read_images
 
-MAX_ROWS: Final = 1 << 16
-"""The most rows of one chunk."""
+STEPS: Final = 15
+"""The most steps of one chunk; a chunk is fewer where one takes long, since a chunk is what is
+lost when the process ends."""
+CHUNK_S: Final = 1.0
+"""How long a chunk should take."""
+ROWS: Final = ROW_GROUP // STEPS
+"""The most rows that a model gets at once, which is a step: more would take memory, and the
+processor's caches hold no more."""
 MAX_SCORES: Final = 2_000_000
-"""How many scores of passes and classes one chunk may have: 16 MB, and some times that while
+"""How many scores of passes and classes one step may have: 16 MB, and some times that while
 something is computed from them."""
+MAX_VALUES: Final = 300_000
+"""How many values of features one step may have."""
 IMAGES: Final = 32
 TEXTS: Final = 256
 _FAILURES: Final = 50
 """After so many rows that a model fails on, with none that it answers, it is the model."""
+_NAMED: Final = re.compile(r"inputs\[(\d+)\]")
 
 Told = Callable[[int, int], None]
 """Hears how many rows are scored, and of how many."""
+Places = NDArray[np.intp]
 
 
 class Scoring:
     """Scores what `work` holds; it goes on where it was left.
 
-    The chunks are the same whenever it is run: so are the answers, to the last bit, of models that
-    a seed decides.
+    A model gets the rows in steps that are the same whenever it is run, and each draws by the
+    number of its row: so are the answers, to the last bit, of models that a seed decides. No pass
+    is left out for the time it takes, as a request may ask.
+
+    Raises:
+        UnknownModel: the application has no such model.
     """
 
     def __init__(self, app: App, work: Work, staged: Staged, wishes: Wishes, file: Path) -> None:
         self.app, self.work, self.staged, self.wishes = app, work, staged, wishes
-        for name in wishes.models:
-            if name not in app.names:
-                raise UnknownModel(name, app.names)
-        self.models = tuple(dict.fromkeys(wishes.models)) or app.names[:1]
+        self.models = asked_models(app, wishes)
         self._reader = RowReader(app.signature, staged, work)
-        self._archive = zipfile.ZipFile(file) if staged.kind == "zip" else None
-        self._failed = 0
-        self._answered = False
+        self._pictures = open_pictures(file, staged, app.spec.limits.upload)
+        self._tallies: dict[str, Tally] = {}
+        self._pace_s = CHUNK_S
 
     def run(self, told: Told = lambda *_: None) -> None:
-        """Score all rows that have no answers yet.
+        """Score all rows that have no answers yet; what `told` raises ends it.
 
         Raises:
             ModelError: a model cannot be loaded, or fails on every row.
@@ -61,79 +77,176 @@ class Scoring:
         judged = self.staged.target is not None
         level = self.wishes.confidence_level
         tellers = [Teller(one.pipeline, level, judged) for one in served]
-        size = self._size(served)
-        start = self.work.scored
-        told(start, self.staged.rows)
-        while start < self.staged.rows:
-            chunk = self._reader.read(start, start + size)
-            told_by = zip(served, tellers, strict=True)
-            answers = [self._ask(chunk, one, teller) for one, teller in told_by]
-            tables = {f"answers_{index}": columns for index, columns in enumerate(answers)}
-            self.work.add({"rows": _of_rows(chunk), **tables}, chunk.stop)
-            start = chunk.stop
-            told(start, self.staged.rows)
+        self._tallies = dict(zip(self.models, self.work.tallies(len(served)), strict=True))
+        step = self._step(served)
+        told(self.work.scored, self.staged.rows)
+        ahead = self._chunks(self.work.scored, step)
+        with self._pictures or nullcontext(), closing(ahead) as chunks:
+            for chunk in chunks:
+                begun = time.perf_counter()
+                answers = [
+                    self._ask(chunk, one, teller, step, told)
+                    for one, teller in zip(served, tellers, strict=True)
+                ]
+                tables = {f"answers_{index}": columns for index, columns in enumerate(answers)}
+                tallies = list(self._tallies.values())
+                self.work.add({"rows": _of_rows(chunk), **tables}, tallies, chunk.stop)
+                steps = -(-(chunk.stop - chunk.start) // step)
+                self._pace_s = (time.perf_counter() - begun) / steps
+                told(chunk.stop, self.staged.rows)
 
-    def _size(self, served: list[Served]) -> int:
-        if self.app.signature.image is not None:
-            return IMAGES
-        if self.app.signature.text is not None:
+    def _step(self, served: Sequence[Served]) -> int:
+        """Return how many rows the models get at once."""
+        signature = self.app.signature
+        if signature.image is not None:
+            images = (self.app.image_of(name) or signature.image for name in self.models)
+            return min(IMAGES, *map(images_together, images))
+        if signature.text is not None:
             return TEXTS
-        passes = max(one.pipeline.passes for one in served)
-        return max(
-            1, min(MAX_ROWS, MAX_SCORES // (passes * max(1, len(self.app.signature.labels))))
-        )
+        each = max(one.pipeline.passes for one in served) * max(1, len(signature.labels))
+        return max(1, min(ROWS, MAX_SCORES // each, MAX_VALUES // len(signature.features)))
 
-    def _ask(self, chunk: Chunk, served: Served, teller: Teller) -> Columns:
+    def _chunks(self, start: int, step: int) -> Generator[Chunk, None, None]:
+        """Yield the rows from `start` on, whole steps at a time; the next ones are read ahead."""
+        with ThreadPoolExecutor(1) as pool:
+            coming = None
+            while start < self.staged.rows or coming is not None:
+                chunk = coming.result() if coming is not None else None
+                coming = None
+                if start < self.staged.rows:
+                    steps = max(1, min(STEPS, int(CHUNK_S / self._pace_s)))
+                    coming = pool.submit(self._reader.read, start, start + steps * step)
+                    start += steps * step
+                if chunk is not None:
+                    yield chunk
+
+    def _ask(self, chunk: Chunk, served: Served, teller: Teller, step: int, told: Told) -> Columns:
         """Return a model's answers to a whole chunk; rows without one are unknown."""
-        step = max(1, len(chunk.places))
-        image = self.app.image_of(served.spec.name)
-        if image is not None:
-            step = images_together(image)
-        told = teller.unknown(chunk.stop - chunk.start)
-        for first in range(0, len(chunk.places), step):
-            rows = slice(first, min(first + step, len(chunk.places)))
-            for places, columns in self._answers(chunk, rows, served, teller):
-                for name, values in columns.items():
-                    told[name][places] = values
-        return told
+        made = teller.unknown(chunk.stop - chunk.start)
+        for start in range(0, chunk.stop - chunk.start, step):
+            low, high = np.searchsorted(chunk.places, (start, start + step))
+            for which in self._portions(chunk, np.arange(low, high)):
+                if which[0]:
+                    told(chunk.start, self.staged.rows)
+                for places, columns in self._answers(chunk, which, served, teller):
+                    self._tallies[served.spec.name].answered += len(places)
+                    for name, values in columns.items():
+                        made[name][places] = values
+        return made
+
+    def _portions(self, chunk: Chunk, which: Places) -> Iterator[Places]:
+        """Yield items in portions whose pictures may be held all at once."""
+        if self._pictures is None or not len(which):
+            yield from [which] if len(which) else []
+            return
+        names = [str(chunk.items[index]) for index in which]
+        for part in portions(self._pictures, names):
+            yield which[part]
 
     def _answers(
-        self, chunk: Chunk, rows: slice, served: Served, teller: Teller
-    ) -> Iterator[tuple[NDArray[np.intp], Columns]]:
+        self, chunk: Chunk, which: Places, served: Served, teller: Teller
+    ) -> Iterator[tuple[Places, Columns]]:
         """Yield the answers to some items; of one that the model fails on, the reason is kept."""
-        places = chunk.places[rows]
-        try:
-            items = self._items(chunk, rows, served)
-            first = chunk.start + rows.start
-            pipeline = served.pipeline
-            scores = pipeline.scaled(pipeline.scores(items, self.wishes.seed, first))
-            truth = None if chunk.truth is None else chunk.truth[places]
-            made = teller.columns(scores, items, truth)
-        except (InvalidInput, ModelError) as err:
-            if len(places) == 1:
-                self._keep(chunk, int(places[0]), served.spec.name, err)
-                return
-            half = (rows.start + rows.stop) // 2
-            yield from self._answers(chunk, slice(rows.start, half), served, teller)
-            yield from self._answers(chunk, slice(half, rows.stop), served, teller)
+        if not len(which):
             return
-        self._answered = True
-        yield places, made
+        try:
+            made = self._told(chunk, which, served, teller)
+        except Exception as err:  # the maker's own code raises what it likes
+            wrong = self._wrong(err, chunk, which, served)
+            for one, reason in wrong.items():
+                self._keep(chunk, one, served.spec.name, err, reason)
+            rest = which[~np.isin(which, list(wrong))]
+            parts = [rest] if wrong else np.array_split(which, 2)
+            for part in parts:
+                yield from self._answers(chunk, part, served, teller)
+        else:
+            yield chunk.places[which], made
 
-    def _keep(self, chunk: Chunk, row: int, model: str, err: Exception) -> None:
-        self._failed += 1
-        if isinstance(err, ModelError) and self._failed >= _FAILURES and not self._answered:
-            raise err
-        told = str(err) if len(self.models) == 1 else f"{model}: {err}"
+    def _told(self, chunk: Chunk, which: Places, served: Served, teller: Teller) -> Columns:
+        """Return what a model says of some items.
+
+        A row draws by its number: where the model draws at random, it is given all rows in
+        between too, each as a copy of the one before, and what it says of them is left out.
+        """
+        places = chunk.places[which]
+        asked = np.arange(len(which))
+        if served.pipeline.draws:
+            asked = np.searchsorted(places, np.arange(places[0], places[-1] + 1), side="right") - 1
+        items = self._items(chunk, which[asked], served)
+        pipeline = served.pipeline
+        first = chunk.start + int(places[0])
+        scores = pipeline.scores(items, self.wishes.seed, first)
+        check_rows(scores, len(items))
+        truth = None if chunk.truth is None else chunk.truth[places[asked]]
+        made = teller.columns(pipeline.scaled(scores), items, truth)
+        if len(asked) == len(which):
+            return made
+        return {name: values[places - places[0]] for name, values in made.items()}
+
+    def _wrong(self, err: Exception, chunk: Chunk, which: Places, served: Served) -> dict[int, str]:
+        """Return the items that an error is about, each with its reason; none when it may be any.
+
+        A pipeline names the items by their place among those that it was asked.
+        """
+        if len(which) == 1:
+            return {int(which[0]): _reason(err)}
+        if not isinstance(err, InvalidInput):
+            return {}
+        places = chunk.places[which]
+        named = {int(found[1]): one.message for one in err.errors
+                 if (found := _NAMED.fullmatch(one.field))}  # fmt: skip
+        if not served.pipeline.draws:
+            return {int(which[place]): message for place, message in named.items()}
+        asked = zip(which.tolist(), (places - places[0]).tolist(), strict=True)
+        return {item: named[place] for item, place in asked if place in named}
+
+    def _keep(self, chunk: Chunk, item: int, model: str, err: Exception, reason: str) -> None:
+        """Keep why a model has no answer to an item.
+
+        Raises:
+            ModelError: it has none to any.
+        """
+        tally = self._tallies[model]
+        if not isinstance(err, InvalidInput):
+            tally.failed += 1
+            if tally.failed >= _FAILURES and not tally.answered:
+                raise ModelError(f"{model} fails on every row so far: {reason}") from err
+        row = int(chunk.places[item])
+        told = reason if len(self.models) == 1 else f"{model}: {reason}"
         before = chunk.problems.get(row)
-        chunk.problems[row] = f"{before}; {told}" if before and told not in before else told
+        chunk.problems[row] = f"{before}; {told}" if before else told
 
-    def _items(self, chunk: Chunk, rows: slice, served: Served) -> Items:
-        items = chunk.items[rows]
-        if self._archive is None:
+    def _items(self, chunk: Chunk, which: Places, served: Served) -> Items:
+        if isinstance(chunk.items, Features):
+            return chunk.items.taken(which)
+        items = [chunk.items[index] for index in which]
+        if self._pictures is None:
             return items
-        bodies = [self._archive.read(str(name)) for name in items]
-        return read_images(bodies, "image", self.app.image_of(served.spec.name))
+        bodies = [self._pictures.read(str(name)) for name in items]
+        return read_images(bodies, "inputs[{}]", self.app.image_of(served.spec.name))
+
+
+def asked_models(app: App, wishes: Wishes) -> tuple[str, ...]:
+    """Return the names of the models that are asked, each once.
+
+    Raises:
+        UnknownModel: the application has no such model.
+    """
+    for name in wishes.models:
+        if name not in app.names:
+            raise UnknownModel(name, app.names)
+    return tuple(dict.fromkeys(wishes.models)) or app.names[:1]
+
+
+def _reason(err: Exception) -> str:
+    """Return in words why a model has no answer to an item that was asked alone."""
+    if isinstance(err, InvalidInput) and all(one.field.startswith("inputs") for one in err.errors):
+        return "; ".join(one.message for one in err.errors)
+    if isinstance(err, PodiumError):
+        return str(err)
+    if isinstance(err, MemoryError):
+        return "the model needs more memory for this row than there is"
+    return f"the model fails on this row: {type(err).__name__}: {err}"
 
 
 def _of_rows(chunk: Chunk) -> dict[str, NDArray[Any]]:

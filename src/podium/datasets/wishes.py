@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["csv", "parquet", "xlsx", "zip"]
+Kind = Literal["csv", "parquet", "xlsx", "zip", "folder"]
 
 
 class Wishes(Struct, frozen=True, kw_only=True):
@@ -33,13 +33,14 @@ class Staged(Struct, frozen=True, kw_only=True):
     """A data set that was taken in: its columns in their order, how many rows, what was noticed.
 
     `notes` say in words what was recognised or forgiven. With `decimal_comma` a number may be
-    written "3,5".
+    written "3,5". The images that a `local` one names lie on this machine's disk.
     """
 
     kind: Kind
     columns: tuple[Column, ...]
     rows: int
     decimal_comma: bool = False
+    local: bool = False
     notes: tuple[str, ...] = ()
 
     def place_of(self, feature: str) -> int | None:

@@ -7,12 +7,14 @@ ends, the file holds whole chunks, none twice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import duckdb
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 
 from podium.cpus import available_cpus
@@ -20,8 +22,19 @@ from podium.datasets.wishes import Staged
 
 MEMORY: Final = "200MB"
 """What DuckDB may hold; what is more lies in its file."""
+ROW_GROUP: Final = 122_880
+"""In so many rows DuckDB keeps a table: as many at once are written straight into the file, fewer
+go through its log first."""
 
 Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass
+class Tally:
+    """How many items a model has answered, and on how many it failed."""
+
+    answered: int = 0
+    failed: int = 0
 
 
 class Work:
@@ -43,8 +56,12 @@ class Work:
             "autoload_known_extensions": False,
         }
         self.con = duckdb.connect(file, config=settings)
+        # Packing texts would take as long as scoring them, and the file is gone soon.
+        self.con.execute("SET disabled_compression_methods = 'fsst,dict_fsst'")
+        self._reading = self.con.cursor()
+        self._known: set[str] = set()
         self.con.execute("CREATE TABLE IF NOT EXISTS staged (told VARCHAR)")
-        self.con.execute("CREATE TABLE IF NOT EXISTS scored (rows BIGINT)")
+        self.con.execute("CREATE TABLE IF NOT EXISTS scored (rows BIGINT, tallies BIGINT[][])")
 
     def __enter__(self) -> Self:
         return self
@@ -71,18 +88,39 @@ class Work:
         return (found and found[0]) or 0
 
     def read(self, start: int, stop: int, columns: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-        """Return SQL expressions over `input` for some rows; what is NULL is masked."""
+        """Return SQL expressions over `input` for some rows; what is NULL is masked.
+
+        One thread may read while another one does all else.
+        """
         wanted = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
         query = f"SELECT {wanted} FROM input WHERE rowid >= {start} AND rowid < {stop}"  # noqa: S608
-        return self.con.execute(query).fetchnumpy()
+        return self._reading.execute(query).fetchnumpy()
 
-    def add(self, tables: Mapping[str, Arrays], stop: int) -> None:
-        """Add the answers of one chunk, by table and column, which reach up to row `stop`."""
+    def problems(self, start: int, stop: int) -> dict[int, str]:
+        """Return why rows cannot be read, by their place from `start` on; like `read`."""
+        query = (
+            f"SELECT rowid - {start}, problem FROM input "  # noqa: S608
+            f"WHERE rowid >= {start} AND rowid < {stop} AND problem IS NOT NULL"
+        )
+        return dict(self._reading.execute(query).fetchall())
+
+    def tallies(self, models: int) -> list[Tally]:
+        """Return how so many models fared with the rows that are scored."""
+        found = self.con.execute("SELECT arg_max(tallies, rows) FROM scored").fetchone()
+        told = (found and found[0]) or [(0, 0)] * models
+        return [Tally(*one) for one in told]
+
+    def add(self, tables: Mapping[str, Arrays], tallies: Sequence[Tally], stop: int) -> None:
+        """Add the answers of one chunk, by table and column, which reach up to row `stop`.
+
+        `tallies` say how each model fared up to there.
+        """
         self.con.execute("BEGIN")
         try:
             for name, arrays in tables.items():
                 self._append(name, arrays)
-            self.con.execute("INSERT INTO scored VALUES (?)", [stop])
+            told = [list(astuple(one)) for one in tallies]
+            self.con.execute("INSERT INTO scored VALUES (?, ?)", [stop, told])
             self.con.execute("COMMIT")
         except BaseException:
             self.con.execute("ROLLBACK")
@@ -95,15 +133,28 @@ class Work:
     def _append(self, name: str, arrays: Arrays) -> None:
         # DuckDB takes a dict of arrays for a table.
         chunk = dict(arrays)  # noqa: F841  named in the query
-        columns = ", ".join(
-            f"CAST({column} AS VARCHAR) AS {column}" if array.dtype == object else column
-            for column, array in arrays.items()
-        )
-        verb = f"INSERT INTO {name}" if self._has(name) else f"CREATE TABLE {name} AS"
+        columns = ", ".join(map(_column, arrays, arrays.values()))
+        verb = f"INSERT INTO {name} BY NAME" if self._has(name) else f"CREATE TABLE {name} AS"
         self.con.execute(f"{verb} SELECT {columns} FROM chunk")  # noqa: S608
 
     def _has(self, name: str) -> bool:
+        if name in self._known:
+            return True
         found = self.con.execute(
             "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [name]
         ).fetchone()
-        return bool(found and found[0])
+        if not found or not found[0]:
+            return False
+        self._known.add(name)
+        return True
+
+
+def _column(name: str, array: NDArray[Any]) -> str:
+    """Return the SQL for a column; of one in which nothing is known no cell is looked at again."""
+    if array.dtype == np.float64:
+        return f"CAST(NULL AS DOUBLE) AS {name}" if np.isnan(array).all() else name
+    if array.dtype != object:
+        return name
+    told = array.tolist()
+    source = "NULL" if told.count(None) == len(told) else name
+    return f"CAST({source} AS VARCHAR) AS {name}"

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from podium.datasets.place import Step
 from podium.datasets.wishes import Staged, Wishes
 
 State = Literal["received", "ready", "queued", "running", "done", "failed", "cancelled"]
@@ -17,8 +18,10 @@ class Job(Struct, frozen=True, kw_only=True):
 
     `received` means that the file is here and not taken in yet; then it is `ready`, and waits for
     its start, or `queued` at once, if `start` says so. `rows` are known once it is taken in;
-    `rows_done` have their answers or, `rows_failed` of them, a reason for none. `error` is why a
-    job failed. `removed_at` is when an ended one goes.
+    `rows_done` have their answers or, `rows_failed` of them, a reason for none. `step` is what
+    is being done, and `step_done` how far it is. `attempts` counts the workers that died at this
+    very place. `error` is why a job failed. `removed_at` is when one that has ended, or that nobody
+    starts, goes.
     """
 
     id: str
@@ -33,5 +36,8 @@ class Job(Struct, frozen=True, kw_only=True):
     rows: int | None = None
     rows_done: int = 0
     rows_failed: int = 0
+    step: Step | None = None
+    step_done: int = 0
+    attempts: int = 0
     error: str | None = None
     removed_at: float | None = None

@@ -37,7 +37,7 @@ from podium.signature import Signature
 from podium.spec import Code, ModelSpec
 from podium.usercode import load_object, told
 
-__all__ = ["Pipeline", "images_together", "learn_labels", "load_functions"]
+__all__ = ["Pipeline", "check_rows", "images_together", "learn_labels", "load_functions"]
 
 
 MAX_SCORES: Final = 10_000_000
@@ -178,16 +178,21 @@ class Pipeline:
 
     def _predictions(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:
         signature = self.signature
-        if len(scores.values) != len(items):
-            raise ModelError(
-                f"There are {len(scores.values)} answers for {len(items)} items. preprocess, model "
-                "and postprocess keep one row an item, in their order."
-            )
+        check_rows(scores, len(items))
         ranged = any(feature.range for feature in signature.features)
         cautions = [signature.cautions(item) if ranged else [] for item in items]  # type: ignore[arg-type]
         if signature.kind == "regression":
             return list(value_predictions(scores, signature.unit, options, cautions))
         return list(class_predictions(scores, signature.labels, options, cautions))
+
+
+def check_rows(scores: Scores, count: int) -> None:
+    """Raise ModelError when there is not one answer to each of `count` items."""
+    if len(scores.values) != count:
+        raise ModelError(
+            f"There are {len(scores.values)} answers for {count} items. preprocess, model and "
+            "postprocess keep one row an item, in their order."
+        )
 
 
 def learn_labels(signature: Signature, model: Model) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from podium.cpus import available_cpus
 from podium.folder import FILE
+from podium.production.keeper import Keeper
 from podium.spec import Spec
 
 if TYPE_CHECKING:
@@ -70,18 +71,41 @@ def watched_files(folder: Path) -> list[str]:
 
 
 def run(
-    options: dict[str, Any], load: Callable[[], WSGIApplication], ready: Callable[[], None]
-) -> None:
+    options: dict[str, Any], load: Callable[[], WSGIApplication], ready: Callable[[], None],
+    keeper: Keeper,
+) -> None:  # fmt: skip
     """Serve until told to stop. `load` runs in each worker, `ready` once the address is bound.
+
+    `keeper` has its process as long as the server runs.
 
     Raises:
         ServeError: several workers ended at once because they could not load the application.
     """
     from gunicorn.app.base import BaseApplication
+    from gunicorn.arbiter import Arbiter
     from gunicorn.errors import AppImportError, HaltServer
 
     from podium.errors import PodiumError, ServeError
     from podium.production.worker import counts
+
+    class Supervisor(Arbiter):  # type: ignore[misc]
+        """Gunicorn's main process, which looks after one more process in its loop."""
+
+        def manage_workers(self) -> None:
+            """Keep all processes alive."""
+            super().manage_workers()
+            keeper.look()
+
+        def reload(self) -> None:
+            """Start all processes anew."""
+            keeper.restart()
+            super().reload()
+
+        def stop(self, graceful: bool = True) -> None:
+            """End all processes."""
+            keeper.stop()
+            super().stop(graceful)
+            keeper.wait()
 
     class Server(BaseApplication):  # type: ignore[misc]
         """Gunicorn with settings from here, not from its own files or environment."""
@@ -91,7 +115,12 @@ def run(
             for name, value in options.items():
                 self.cfg.set(name, value)
             self.cfg.set("when_ready", lambda _server: ready())
+            self.cfg.set("post_fork", lambda _server, _worker: keeper.let_go())
             self.cfg.set("child_exit", lambda _server, worker: counts.remove(worker.age))
+
+        def run(self) -> None:
+            """Serve."""
+            Supervisor(self).run()
 
         def load(self) -> WSGIApplication:
             """Return the application in a worker; a PodiumError ends the server in words."""

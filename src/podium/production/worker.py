@@ -37,6 +37,11 @@ PATIENCE: Final = 20
 WAIT_S: Final = 0.0002
 """How often, and how long each time, a busy worker leaves a connection to one with fewer."""
 
+STALLED_S: Final = 60
+"""How long a body may stand still before the thread that reads it has something better to do."""
+
+_STALLED: Final = struct.pack("ll", STALLED_S, 0)
+_PATIENT: Final = struct.pack("ll", 0, 0)
 _PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # joined here, since enums are slow
 _HEAD: Final = re.compile(rb"POST (\S+) HTTP/1\.1\r\n")
 _JSON: Final = re.compile(rb"\r\ncontent-type:[ \t]*application/json\b", re.IGNORECASE)
@@ -149,11 +154,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Answer one request and note how long it took."""
         started = time.perf_counter()
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _STALLED)
         joined = JoinedSocket(conn.sock)
         try:
             return super().handle_request(req, _Connection(joined, conn.client, conn.server))
         finally:
             joined.flush()
+            if conn.sock.fileno() >= 0:
+                conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENT)
             seconds = time.perf_counter() - started
             # In the pool, threads may have waited for one another most of the time.
             shared = (

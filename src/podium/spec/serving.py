@@ -17,6 +17,10 @@ class Limits(Table, frozen=True, kw_only=True):
 
     upload: Annotated[Size, doc("The largest body of one /predict request.")] = Size(20_000_000)
     dataset: Annotated[Size, doc("The largest /datasets upload.")] = Size(2_000_000_000)
+    dataset_keep: Annotated[
+        Period, doc("How long a data set and its results are kept after it has ended.")
+    ] = Period(86400)
+    spreadsheet: Annotated[Size, doc("The largest .xlsx data set.")] = Size(50_000_000)
     rows: Annotated[Annotated[int, Meta(ge=1)], doc("The most items in one request.")] = 10_000
     timeout: Annotated[Period, doc("How long one request may take.")] = Period(60)
     map: Annotated[

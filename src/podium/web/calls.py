@@ -39,6 +39,19 @@ def curl_calls(
     ]
 
 
+def dataset_calls(signature: Signature, address: str, models: int) -> list[tuple[str, str]]:
+    """Return (what it does, command line) of a data set's way; ID stands for its id."""
+    url = f"{address.rstrip('/')}/datasets"
+    file = "photos.zip" if signature.image is not None else "data.csv"
+    send = shlex.quote(f"{url}?models=all") if models > 1 else url
+    return [
+        ("Send a file", f"curl -F file=@{file} {send}"),
+        ("Follow it", f"curl {url}/ID"),
+        ("Save the results", f"curl -OJ {url}/ID/results.csv"),
+        ("Cancel or remove it", f"curl -X DELETE {url}/ID"),
+    ]
+
+
 def _text_calls(text: str, url: str) -> list[tuple[str, str]]:
     body = shlex.quote(json.dumps({"inputs": [{"text": text}]}))
     return [

@@ -38,14 +38,21 @@ class Reply(NamedTuple):
 _STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
+class Limit(NamedTuple):
+    """The most bytes of a body, and what [limits] calls them."""
+
+    size: Size
+    key: str = "upload"
+
+
 class LimitedInput:
     """A body that ends in RequestTooLarge when it is, or is announced to be, over the limit."""
 
-    def __init__(self, stream: BinaryIO, limit: Size, announced: int | None) -> None:
+    def __init__(self, stream: BinaryIO, limit: Limit, announced: int | None) -> None:
         self._stream = stream
         self._limit = limit
         self._announced = announced or 0
-        self._left = int(limit)
+        self._left = int(limit.size)
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes, all of them when it is negative."""
@@ -56,11 +63,13 @@ class LimitedInput:
         return self._counted(self._stream.readline, size)
 
     def _counted(self, read: Callable[[int], bytes], size: int) -> bytes:
-        if self._announced > self._limit:
+        if self._announced > self._limit.size:
             raise too_large(self._limit, self._announced)
         try:
             # One byte more than allowed shows that there is more.
             data = read(self._left + 1 if size < 0 else min(size, self._left + 1))
+        except (TimeoutError, BlockingIOError) as err:
+            raise MalformedRequest("The body stood still for too long. Send it again.") from err
         except Exception as err:  # each server has its own errors for a body that breaks off
             raise MalformedRequest(f"The body cannot be read to its end: {err!r}") from err
         self._left -= len(data)
@@ -69,10 +78,11 @@ class LimitedInput:
         return data
 
 
-def too_large(limit: Size, found: int | None = None) -> RequestTooLarge:
+def too_large(limit: Limit, found: int | None = None) -> RequestTooLarge:
     """Return the error for a body over the limit."""
     had = "" if found is None else f" of {Size(found)}"
-    message = f"The body{had} is larger than {limit}, the limit of one request ([limits] upload)"
+    most = f"{limit.size}, the limit of one request ([limits] {limit.key})"
+    message = f"The body{had} is larger than {most}"
     return RequestTooLarge(message, [FieldError("body", message)])
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from podium.spec import Limits, Server
-from podium.web.http import LimitedInput, content_length
+from podium.web.http import Limit, LimitedInput, content_length
 from podium.web.problem import problem_reply, reply_of, status_problem
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Middleware:
 
     def __init__(self, app: WSGIApplication, limits: Limits, server: Server) -> None:
         self._app = app
-        self._limit = limits.upload
+        self._limit = Limit(limits.upload)
+        self._limits = {"/datasets": Limit(limits.dataset, "dataset")}
         self._base_path = server.base_path
         self._hosts = frozenset(host.lower() for host in server.hosts)
 
@@ -51,7 +52,7 @@ class Middleware:
         def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             nonlocal status
             status = line[:3]
-            headers = [*headers, *SECURITY_HEADERS, ("X-Request-Id", request_id)]
+            headers = [*SECURITY_HEADERS, ("X-Request-Id", request_id), *headers]
             return (
                 start_response(line, headers, exc_info)
                 if exc_info
@@ -66,14 +67,15 @@ class Middleware:
             _log(environ, request_id, status, time.perf_counter() - started)
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        stream = environ["wsgi.input"]
-        environ["wsgi.input"] = LimitedInput(stream, self._limit, content_length(environ))
         if self._hosts and _host(environ) not in self._hosts:
             wrong = status_problem(421, "This server does not answer to that host name")
             return reply_of(wrong).send(start)
         if self._base_path and not self._enter_base_path(environ):
             wrong = status_problem(404, f"The application is at {self._base_path}/")
             return reply_of(wrong).send(start)
+        limit = self._limits.get(environ["PATH_INFO"], self._limit)
+        stream = environ["wsgi.input"]
+        environ["wsgi.input"] = LimitedInput(stream, limit, content_length(environ))
         return self._app(environ, start)
 
     def _enter_base_path(self, environ: WSGIEnvironment) -> bool:

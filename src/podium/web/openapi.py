@@ -16,6 +16,7 @@ from podium.spec import Feature, TextInput
 from podium.web.body import TEXT
 from podium.web.form import MULTIPART, URLENCODED
 from podium.web.http import JSON
+from podium.web.openapi_datasets import STRUCTS, Schemas, dataset_paths
 from podium.web.problem import PROBLEM, Problem
 
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -35,8 +36,9 @@ def openapi(app: App) -> dict[str, Any]:
     inputs = body_type(signature)
     answer = ClassAnswer if signature.kind == "classification" else ValueAnswer
     schemas, components = msgspec.json.schema_components(
-        [inputs, answer, Problem], ref_template=_REFERENCE
+        [inputs, answer, Problem, *STRUCTS], ref_template=_REFERENCE
     )
+    datasets = dataset_paths(app, Schemas(schemas[3], schemas[4], schemas[2]))
     _require_all(components)
     body = {JSON: {"schema": schemas[0]}, MULTIPART: {"schema": _form_schema(signature)}}
     if signature.image is not None:
@@ -60,7 +62,7 @@ def openapi(app: App) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": app.spec.title, "summary": app.spec.summary, "version": __version__},
         "servers": [{"url": app.spec.server.base_path or "/"}],
-        "paths": {"/predict": {"post": operation}, **_descriptions()},
+        "paths": {"/predict": {"post": operation}, **datasets, **_descriptions()},
         "components": {"schemas": components},
     }
 

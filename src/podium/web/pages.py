@@ -25,7 +25,7 @@ from podium.errors import InvalidInput, RequestError, UnknownModel
 from podium.options import Options
 from podium.pipeline.decode import Items
 from podium.web.body import BodyReader
-from podium.web.calls import curl_calls
+from podium.web.calls import curl_calls, dataset_calls
 from podium.web.compared import compared_view
 from podium.web.files import Offer
 from podium.web.form import Form, read_form
@@ -80,7 +80,7 @@ def index() -> str:
 @pages.post("/")
 def predict() -> tuple[str, int]:
     """The page with the answer to its form."""
-    _refuse_foreign_form()
+    refuse_foreign_form()
     app = site().app
     sent = _sent_form()
     try:
@@ -101,13 +101,13 @@ def models() -> Response:
          "calibration": _calibration(spec.name)}
         for spec in app.spec.models
     ]  # fmt: skip
-    return _json({"models": listed})
+    return json_response({"models": listed})
 
 
 @pages.get("/healthz")
 def healthz() -> Response:
     """Whether this process is alive."""
-    return _json({"status": "alive"})
+    return json_response({"status": "alive"})
 
 
 @pages.get("/readyz")
@@ -115,10 +115,10 @@ def readyz() -> Response:
     """Whether every model is loaded and warm."""
     app = site().app
     if app.ready:
-        return _json({"status": "ready"})
+        return json_response({"status": "ready"})
     if app.failures:
-        return _json({"status": "failed", "errors": app.failures}, 503)
-    return _json({"status": "loading"}, 503, {"Retry-After": "1"})
+        return json_response({"status": "failed", "errors": app.failures}, 503)
+    return json_response({"status": "loading"}, 503, {"Retry-After": "1"})
 
 
 @pages.get("/openapi.json")
@@ -131,8 +131,10 @@ def openapi_json() -> Response:
 def docs() -> str:
     """The API's description for people."""
     api = msgspec.json.decode(site().openapi)
-    calls = curl_calls(site().app.signature, request.url_root)
-    return render_template("docs.html", api=api, calls=calls)
+    app = site().app
+    calls = curl_calls(app.signature, request.url_root)
+    sets = dataset_calls(app.signature, request.url_root, len(app.names))
+    return render_template("docs.html", api=api, calls=calls, dataset_calls=sets)
 
 
 @pages.get("/models/<name>")
@@ -247,7 +249,13 @@ def _sent_form() -> Form:
     return Form(form.fields, {name: files for name, files in named.items() if files})
 
 
-def _refuse_foreign_form() -> None:
+def wants_page() -> bool:
+    """Whether a browser asks, or part of a page that htmx replaces; programs get JSON."""
+    best = request.accept_mimetypes.best_match([JSON, "text/html"], JSON)
+    return best == "text/html" or _from_htmx()
+
+
+def refuse_foreign_form() -> None:
     """Refuse a form that another site's page sent; browsers tell where it came from."""
     origin = request.headers.get("Origin")
     foreign = origin is not None and origin.partition("://")[2] != request.host
@@ -269,7 +277,7 @@ def _answer_error(error: Exception) -> Response:
         headers = (("Allow", ", ".join(sorted(allowed))),) if allowed else ()
     else:
         problem, headers = problem_of(error)
-    if request.accept_mimetypes.best_match([JSON, "text/html"], JSON) == "text/html":
+    if wants_page():
         page = render_template("problem.html" if _from_htmx() else "error.html", problem=problem)
         return Response(page, problem.status, dict(headers))
     return _respond(reply_of(problem, headers))
@@ -284,7 +292,10 @@ def _told(error: HTTPException) -> str:
     return say() if say else error.description or ""
 
 
-def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(
+    value: object, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Return a value as JSON."""
     return Response(msgspec.json.encode(value), status, headers, content_type=JSON)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Iterable
 from functools import partial
@@ -12,7 +11,10 @@ from typing import TYPE_CHECKING
 
 from podium.app import App
 from podium.errors import PodiumError
+from podium.jobs.state import StateFolder
+from podium.logs import log_to_stderr
 from podium.web.body import BodyReader
+from podium.web.datasets import add_datasets
 from podium.web.middleware import Middleware, Router
 from podium.web.pages import create_pages
 from podium.web.predict import PredictEndpoint
@@ -24,15 +26,22 @@ if TYPE_CHECKING:
 log = logging.getLogger("podium")
 
 
-def create_wsgi(app: App) -> WSGIApplication:
-    """Return the WSGI callable of an application; its models are loaded when asked for."""
+def create_wsgi(app: App, state: StateFolder) -> WSGIApplication:
+    """Return the WSGI callable of an application; its models are loaded when asked for.
+
+    Its data sets lie in `state`.
+    """
     limits = app.spec.limits
     reader = BodyReader(app.signature, limits, app.names, app.image_of)
-    router = Router({"/predict": PredictEndpoint(app, reader)}, create_pages(app, reader))
+    pages = create_pages(app, reader)
+    add_datasets(pages, app, state)
+    router = Router({"/predict": PredictEndpoint(app, reader)}, pages)
     return Middleware(router, limits, app.spec.server)
 
 
-def start_worker(folder: Path, workers: int, reload: bool = False) -> WSGIApplication:
+def start_worker(
+    folder: Path, workers: int, state: StateFolder, reload: bool = False
+) -> WSGIApplication:
     """Return the WSGI callable of a web worker.
 
     The default model is loaded before the first request is taken, the others behind it, so
@@ -44,7 +53,7 @@ def start_worker(folder: Path, workers: int, reload: bool = False) -> WSGIApplic
     Raises:
         PodiumError: the application or its default model cannot be loaded.
     """
-    _log_to_stderr()
+    log_to_stderr()
     try:
         app = App(folder, workers)
         app.served()
@@ -54,7 +63,7 @@ def start_worker(folder: Path, workers: int, reload: bool = False) -> WSGIApplic
         log.error("%s", err)
         return partial(_tell, str(err))
     threading.Thread(target=_load_rest, args=(app,), name="load-models", daemon=True).start()
-    return create_wsgi(app)
+    return create_wsgi(app, state)
 
 
 def _tell(
@@ -70,11 +79,3 @@ def _load_rest(app: App) -> None:
             log.error("Model %r is not served: %s", name, error)
         elif app.kept(name).trouble:
             log.warning("Model %r is served uncalibrated: %s", name, app.kept(name).trouble)
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    log.handlers[:] = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False

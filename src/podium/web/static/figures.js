@@ -4,6 +4,12 @@
 {
   const vendor = document.currentScript.dataset.vendor;
   const drawn = new Map();
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  // Chosen to stay apart for every kind of colour vision, and from the ground (3:1, but the second).
+  const colours = {
+    light: ["#2d6fb3", "#cf8a1b", "#a8325a", "#341a9c", "#929292", "#652800", "#2b97ee", "#967028"],
+    dark: ["#5aa9e6", "#f0c04e", "#e8618c", "#7156d8", "#8af6fb", "#956725", "#c0992a", "#bd307d"],
+  };
   let library;
 
   function script(name) {
@@ -19,7 +25,7 @@
 
   function load() {
     const names = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"];
-    library ??= Promise.all(names.map(script));
+    library ??= window.vegaEmbed ? Promise.resolve() : Promise.all(names.map(script));
     return library;
   }
 
@@ -40,12 +46,29 @@
         pass: { color: colour("--mark"), opacity: 0.6, size: 18 },
         mean: { color: colour("--text"), strokeWidth: 1.5 },
         count: { color: colour("--mark"), opacity: 0.6 },
+        bar: { opacity: 0.85 },
+        line: { color: colour("--mark"), strokeWidth: 2 },
+        dot: { color: colour("--mark"), opacity: 0.7, size: 34 },
+        "large-dot": { opacity: 1, size: 80 },
+        span: { strokeWidth: 2.5 },
+        guide: { color: colour("--soft"), strokeDash: [4, 4], opacity: 0.8 },
+        "interval-line": { color: colour("--mark"), opacity: 0.25 },
+        "pass-line": { color: colour("--text"), opacity: 0.4, strokeWidth: 1 },
+        wrong: { shape: "M-1,-1L1,1M1,-1L-1,1", color: colour("--bad"), filled: false,
+          strokeWidth: 1.5, size: 24 },
+        cell: { color: colour("--mark") },
+        "cell-text": { color: colour("--text"), fontSize: 13 },
+        "cell-text-strong": { color: colour("--panel"), fontSize: 13, fontWeight: 600 },
       },
+      range: { category: dark.matches ? colours.dark : colours.light },
+      legend: { labelColor: colour("--text"), labelFontSize: 12, symbolSize: 64, symbolStrokeWidth: 2,
+        rowPadding: 4, columnPadding: 14 },
     };
   }
 
   async function draw(figure) {
     drawn.get(figure)?.finalize();
+    figure.dataset.scheme = dark.matches ? "dark" : "light";
     const spec = JSON.parse(figure.querySelector("script").textContent);
     const place = figure.querySelector(".drawing") ?? document.createElement("div");
     place.className = "drawing";
@@ -70,12 +93,14 @@
     for (const figure of figures) drawn.set(figure, undefined); // under way: not twice
     await load();
     for (const section of document.querySelectorAll("[data-figures]")) section.hidden = false;
-    for (const figure of figures) await draw(figure);
+    for (const figure of figures) {
+      await draw(figure);
+      await new Promise((resolve) => setTimeout(resolve)); // between two the page can be used
+    }
   }
 
   document.addEventListener("toggle", (event) => show(event.target), true);
   document.addEventListener("htmx:afterSwap", () => show(document));
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", () => [...drawn.keys()].forEach(draw));
   show(document);
 }

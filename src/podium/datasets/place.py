@@ -1,0 +1,50 @@
+"""Where one data set lies, and what is done with it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from podium.datasets.export import Format
+
+Step = Literal["reading", "scoring", "judging", "writing"]
+"""What is done with a data set, in this order."""
+
+
+class Place(NamedTuple):
+    """The folder of one data set and what lies in it."""
+
+    folder: Path
+
+    @property
+    def work(self) -> Path:
+        """Where it is worked on."""
+        return self.folder / "work.duckdb"
+
+    @property
+    def upload(self) -> Path:
+        """The file as it was sent."""
+        return self.folder / "upload"
+
+    @property
+    def findings(self) -> Path:
+        """What was found, as JSON; there once all results are."""
+        return self.folder / "findings.json"
+
+    def results(self, kind: Format) -> Path:
+        """The results in a format."""
+        return self.folder / f"results.{kind}"
+
+    def clean(self) -> None:
+        """Remove what a piece of work that has ended early left half written."""
+        for part in self.folder.glob("*.part*"):
+            part.unlink(missing_ok=True)
+        shutil.rmtree(self.work.with_suffix(".tmp"), ignore_errors=True)
+
+    def forget_work(self) -> None:
+        """Remove what was taken in and scored, but for results."""
+        self.clean()
+        for file in (self.work, self.work.with_name(self.work.name + ".wal")):
+            file.unlink(missing_ok=True)

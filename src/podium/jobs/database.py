@@ -1,0 +1,158 @@
+"""The table of the jobs, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from podium.errors import MissingExtra, Overloaded, StateError
+
+VERSION: Final = 1
+"""Of the table; a later one migrates what it finds."""
+BUSY_S: Final = 10.0
+"""How long to wait for someone else's lock."""
+
+metadata: Final = sa.MetaData()
+jobs: Final = sa.Table(
+    "podium_jobs",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("application", sa.String(200), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("wishes", sa.Text, nullable=False),
+    sa.Column("start", sa.Boolean, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("updated", sa.Double, nullable=False),
+    sa.Column("staged", sa.Text),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("rows_done", sa.BigInteger, nullable=False),
+    sa.Column("rows_failed", sa.BigInteger, nullable=False),
+    sa.Column("step", sa.String(20)),
+    sa.Column("step_done", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("removed_at", sa.Double),
+    sa.Column("owner", sa.String(300)),
+    sa.Column("leased_until", sa.Double),
+)
+_by_age: Final = sa.Index("podium_jobs_by_age", jobs.c.application, jobs.c.created)
+versions: Final = sa.Table("podium_version", metadata, sa.Column("version", sa.Integer))
+
+
+class Database:
+    """One database, in which the table of the jobs is."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Connect, and make the table where there is none.
+
+        Raises:
+            StateError: the address is wrong, or the database cannot be used.
+            MissingExtra: the driver is not installed.
+        """
+        address = _address(url)
+        engine = _engine(address)
+        try:
+            _prepare(engine)
+        except SQLAlchemyError as err:
+            raise StateError(
+                f"The database of jobs, {_shown(address)}, cannot be used: {_reason(err)}"
+            ) from err
+        return cls(engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Open a transaction.
+
+        Raises:
+            Overloaded: the database is locked, or away.
+        """
+        try:
+            with self._engine.begin() as con:
+                yield con
+        except DBAPIError as err:
+            raise Overloaded(f"The database of jobs cannot be used now: {_reason(err)}", 5) from err
+
+
+def _address(text: str) -> URL:
+    try:
+        url = sa.make_url(text)
+    except (ArgumentError, ValueError):
+        # The address may hold a password, which no message or traceback should show.
+        raise StateError(f"The address of the database cannot be read. {_EXPECTED}") from None
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite":
+        return url
+    raise StateError(f"A database of the kind {url.drivername!r} is not known. {_EXPECTED}")
+
+
+_EXPECTED: Final = (
+    "Expected --database postgresql://USER:PASSWORD@HOST:5432/NAME, or none for a file in the "
+    "state folder."
+)
+
+
+def _engine(url: URL) -> Engine:
+    if url.drivername == "sqlite":
+        engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
+        sa.event.listen(engine, "connect", _set_up)
+        return engine
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as err:
+        raise MissingExtra("A PostgreSQL database", "postgresql") from err
+    limits = {"connect_timeout": int(BUSY_S), "options": f"-c lock_timeout={int(BUSY_S)}s"}
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=limits)
+
+
+def _set_up(con: sqlite3.Connection, _record: Any) -> None:
+    # Readers do not wait for a writer then, nor it for them.
+    con.execute("PRAGMA journal_mode=WAL")
+
+
+def _prepare(engine: Engine) -> None:
+    """Make the tables where there are none; one process at a time."""
+    lock = "BEGIN IMMEDIATE" if engine.name == "sqlite" else "SELECT pg_advisory_xact_lock(7633486)"
+    with engine.begin() as con:
+        con.exec_driver_sql(lock)
+        con.execute(CreateTable(versions, if_not_exists=True))
+        found = con.execute(sa.select(sa.func.max(versions.c.version))).scalar()
+        if found is None:
+            con.execute(CreateTable(jobs, if_not_exists=True))
+            con.execute(CreateIndex(_by_age, if_not_exists=True))
+            con.execute(sa.insert(versions).values(version=VERSION))
+        elif found > VERSION:
+            raise StateError(
+                f"The database of jobs was made by a later Podium: its version is {found}, "
+                f"and this Podium knows {VERSION}. Update Podium, or choose another --database."
+            )
+
+
+def _shown(url: URL) -> str:
+    """Return an address without the user, the password and the options."""
+    if url.drivername == "sqlite":
+        return str(url.database)
+    port = f":{url.port}" if url.port else ""
+    return f"postgresql://{url.host or ''}{port}/{url.database or ''}"
+
+
+def _reason(err: SQLAlchemyError) -> str:
+    """Return the driver's own words in one line."""
+    told = str(getattr(err, "orig", None) or err)
+    return " ".join(told.split())

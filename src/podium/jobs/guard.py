@@ -1,0 +1,111 @@
+"""What goes on beside the work on a job: leases, signals, the server's end, sweeping."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from podium.errors import PodiumError
+from podium.jobs.state import StateFolder
+from podium.jobs.store import JobStore
+from podium.jobs.sweep import sweep
+
+LEASE_S: Final = 30.0
+RENEW_S: Final = 3.0
+SWEEP_S: Final = 60.0
+GRACE_S: Final = 0.7
+"""How long the chunk under way may still take when the process is told to end."""
+LOOK_S: Final = 0.5
+
+log = logging.getLogger("podium")
+
+
+class Guard:
+    """A thread that watches over a worker. `stopping` is set when it is to end.
+
+    A chunk may keep the main thread for long, in which it handles no signal; so this thread hears
+    of signals through a pipe, and ends the process if the main thread does not.
+    """
+
+    def __init__(
+        self, store: JobStore, state: StateFolder, owner: str, supervised: bool = False
+    ) -> None:
+        self._store, self._state, self.owner = store, state, owner
+        # The server writes nothing to a worker's standard input: what can be read is its end.
+        self._heard = [sys.stdin.fileno()] if supervised else []
+        self._lock = threading.Lock()
+        self._held: str | None = None
+        self._renewed = 0.0
+        self._swept = 0.0
+        self._done = threading.Event()
+        self.lost = False
+        self.stopping = threading.Event()
+
+    def start(self) -> None:
+        """Begin to watch; called in the main thread."""
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told)
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, lambda *_: None)
+        self._heard.append(heard)
+        threading.Thread(target=self._watch, name="guard", daemon=True).start()
+
+    def hold(self, job_id: str | None) -> None:
+        """Renew the lease of this job from now on, or of none."""
+        with self._lock:
+            self._held, self.lost, self._renewed = job_id, False, time.monotonic()
+
+    def done(self) -> None:
+        """Tell that the main thread has given back what it held, and ends."""
+        self._done.set()
+
+    def _watch(self) -> None:
+        while not self._told_to_stop():
+            self._try(self._renew)
+            self._try(self._sweep)
+        self.stopping.set()
+        if not self._done.wait(GRACE_S):
+            self._try(self._give_back)
+        os._exit(0)  # unloading the frameworks would take longer than all else
+
+    def _told_to_stop(self) -> bool:
+        """Wait for a while; return whether a signal came, or the server is gone."""
+        readable, _, _ = select.select(self._heard, [], [], LOOK_S)
+        return bool(readable)
+
+    def _renew(self) -> None:
+        with self._lock:
+            held, due = self._held, time.monotonic() - self._renewed >= RENEW_S
+        if held is None or not due:
+            return
+        kept = self._store.renew(held, self.owner, LEASE_S)
+        with self._lock:
+            if self._held == held:
+                self._renewed = time.monotonic()
+                self.lost = self.lost or not kept
+
+    def _sweep(self) -> None:
+        if time.monotonic() - self._swept >= SWEEP_S:
+            self._swept = time.monotonic()
+            sweep(self._store, self._state, time.time())
+
+    def _give_back(self) -> None:
+        with self._lock:
+            if self._held is not None:
+                self._store.release(self._held, self.owner)
+
+    @staticmethod
+    def _try(step: Callable[[], None]) -> None:
+        """Do one step; a database that is away, or a full disk, may be well the next time."""
+        try:
+            step()
+        except (PodiumError, OSError) as err:
+            log.warning("%s", err)

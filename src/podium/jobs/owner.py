@@ -1,0 +1,48 @@
+"""Who works on a job: a process, named so that others of its host can tell whether it lives."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def own_name() -> str:
+    """Return the name of this process."""
+    return f"{_host()}/{os.getpid()}/{_started(os.getpid()) or 'unknown'}"
+
+
+def dead_among(owners: Iterable[str]) -> set[str]:
+    """Return the processes of this host that live no more; of another host nothing is known."""
+    prefix = f"{_host()}/"
+    return {owner for owner in owners if owner.startswith(prefix) and not _lives(owner)}
+
+
+def _lives(owner: str) -> bool:
+    pid, started = owner.split("/")[-2:]
+    return started in ("unknown", _started(int(pid)))
+
+
+def _host() -> str:
+    """Return what names the host since its start, and the space in which process ids count."""
+    boot = _read(Path("/proc/sys/kernel/random/boot_id"))
+    try:
+        space = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        space = 0
+    return f"{platform.node()[:100]}/{boot or 'unknown'}/{space}"
+
+
+def _started(pid: int) -> str | None:
+    """Return when a process started, in ticks of its host; None if it does not run."""
+    # The name before may hold spaces; the state is the first field behind it, the start the 20th.
+    fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return fields[19] if fields and fields[0] not in "ZX" else None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,212 @@
+"""The jobs in their database: asked for by the web, leased by workers.
+
+Each change is one statement, so that two processes never both make it. A worker holds a job by a
+lease; whoever has lost it changes nothing any more.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Collection
+from typing import Any, Final, get_args
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import structs
+from sqlalchemy import ColumnElement, Row
+
+from podium.datasets.wishes import Staged, Wishes
+from podium.errors import StateError, WrongState
+from podium.jobs.database import Database, jobs
+from podium.jobs.job import ENDED, Job, State
+
+KEEP_S: Final = 86400.0
+WAITING: Final = ("received", "queued")
+WORKED_ON: Final = ("received", "queued", "running")
+_JSON: Final = {"wishes": Wishes, "staged": Staged}
+_FIELDS: Final = tuple(jobs.c[name] for name in Job.__struct_fields__)
+
+
+def new_id() -> str:
+    """Return the id of a new job: 128 random bits, which nobody guesses."""
+    return secrets.token_hex(16)
+
+
+class JobStore:
+    """The jobs of one application. What has ended, or is not started, goes after `keep_s`."""
+
+    def __init__(self, database: Database, application: str, keep_s: float = KEEP_S) -> None:
+        self._database = database
+        self.application = application
+        self.keep_s = keep_s
+
+    @classmethod
+    def open(cls, url: str, application: str, keep_s: float = KEEP_S) -> JobStore:
+        """Connect to a database; its table is made where there is none.
+
+        Raises:
+            StateError: the address is wrong, or the database cannot be used.
+            MissingExtra: the driver is not installed.
+        """
+        return cls(Database.open(url), application, keep_s)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def add(self, job: Job) -> None:
+        """Keep a new job."""
+        if job.application != self.application:
+            raise StateError(f"The job {job.id} belongs to the application {job.application!r}")
+        with self._database.begin() as con:
+            con.execute(sa.insert(jobs).values(_plain(structs.asdict(job))))
+
+    def get(self, job_id: str) -> Job | None:
+        """Return a job; None if there is none of this id, or it is another application's."""
+        if not re.fullmatch(r"[0-9a-f]{32}", job_id):
+            return None
+        with self._database.begin() as con:
+            return _job(con.execute(sa.select(*_FIELDS).where(self._own(job_id))).one_or_none())
+
+    def start(self, job_id: str, wishes: Wishes) -> Job | None:
+        """Queue a job that waits for its start or has failed; None if there is none of this id.
+
+        Raises:
+            WrongState: it is under way already, or has ended.
+        """
+        waits = jobs.c.state.in_(("ready", "failed"))
+        values = {"state": "queued", "start": True, "wishes": wishes, "error": None,
+                  "removed_at": None, "step": None, "step_done": 0, "attempts": 0}  # fmt: skip
+        job = self._change(job_id, waits, values)
+        if job is None:
+            self._refuse(job_id, "started")
+        return job
+
+    def cancel(self, job_id: str) -> Job | None:
+        """End a job; whoever works on it finds its lease lost. None if there is none of this id.
+
+        Raises:
+            WrongState: it has ended.
+        """
+        values = {"state": "cancelled", "owner": None, "leased_until": None,
+                  "removed_at": time.time() + self.keep_s}  # fmt: skip
+        open_still = jobs.c.state.not_in(ENDED)
+        job = self._change(job_id, open_still, values)
+        if job is None:
+            self._refuse(job_id, "cancelled")
+        return job
+
+    def remove(self, job_id: str) -> bool:
+        """Forget a job, also one that is worked on; return whether it was there."""
+        with self._database.begin() as con:
+            return con.execute(sa.delete(jobs).where(self._own(job_id))).rowcount > 0
+
+    def count_waiting(self) -> int:
+        """Return how many jobs wait for a worker."""
+        waiting = sa.and_(self._ours, jobs.c.state.in_(WAITING), jobs.c.owner.is_(None))
+        with self._database.begin() as con:
+            return con.execute(sa.select(sa.func.count()).where(waiting)).scalar_one()
+
+    def claim(self, owner: str, lease_s: float, dead: Collection[str] = ()) -> Job | None:
+        """Lease the oldest job that nobody works on, or whose worker is gone.
+
+        A worker is gone when its lease is over or it is one of the `dead`.
+        """
+        now = time.time()
+        free = sa.or_(
+            jobs.c.owner.is_(None), jobs.c.leased_until < now, jobs.c.owner.in_(tuple(dead))
+        )
+        wanted = sa.and_(self._ours, jobs.c.state.in_(WORKED_ON), free)
+        oldest = sa.select(jobs.c.id).where(wanted).order_by(jobs.c.created, jobs.c.id).limit(1)
+        with self._database.begin() as con:
+            if con.execute(oldest).first() is None:  # which takes no lock
+                return None
+        state = sa.case((jobs.c.state == "received", "received"), else_="running")
+        lease = sa.update(jobs).where(
+            jobs.c.id == oldest.with_for_update(skip_locked=True).scalar_subquery(), wanted
+        )
+        values = {"owner": owner, "leased_until": now + lease_s, "updated": now,
+                  "state": state}  # fmt: skip
+        with self._database.begin() as con:
+            return _job(con.execute(lease.values(values).returning(*_FIELDS)).one_or_none())
+
+    def renew(self, job_id: str, owner: str, lease_s: float) -> bool:
+        """Hold a job for longer; False if it is lost: cancelled, removed or taken by another."""
+        return self._update(job_id, owner, {"leased_until": time.time() + lease_s})
+
+    def update(self, job_id: str, owner: str, **fields: Any) -> bool:
+        """Change a job that `owner` holds; False, and nothing is changed, if it is lost.
+
+        With a state that nobody works on, the job is given back, and goes after a while.
+        """
+        state = fields.get("state")
+        if state in ENDED or state == "ready":
+            fields |= {"owner": None, "leased_until": None,
+                       "removed_at": time.time() + self.keep_s}  # fmt: skip
+        return self._update(job_id, owner, {"updated": time.time(), **fields})
+
+    def release(self, job_id: str, owner: str, **fields: Any) -> bool:
+        """Give a job back, so that the next worker goes on with it at once."""
+        return self._update(job_id, owner, {"owner": None, "leased_until": None, **fields})
+
+    def owners(self) -> set[str]:
+        """Return who holds jobs, dead or alive."""
+        held = sa.select(jobs.c.owner).where(self._ours, jobs.c.owner.is_not(None))
+        with self._database.begin() as con:
+            return set(con.execute(held.distinct()).scalars())
+
+    def remove_expired(self, now: float) -> list[str]:
+        """Forget the jobs whose time to go has come, and return their ids."""
+        over = sa.delete(jobs).where(self._ours, jobs.c.removed_at <= now)
+        with self._database.begin() as con:
+            return list(con.execute(over.returning(jobs.c.id)).scalars())
+
+    def ids(self) -> set[str]:
+        """Return the ids of all jobs."""
+        with self._database.begin() as con:
+            return set(con.execute(sa.select(jobs.c.id).where(self._ours)).scalars())
+
+    @property
+    def _ours(self) -> ColumnElement[bool]:
+        return jobs.c.application == self.application
+
+    def _own(self, job_id: str) -> ColumnElement[bool]:
+        return sa.and_(jobs.c.id == job_id, self._ours)
+
+    def _change(self, job_id: str, when: ColumnElement[bool], values: dict[str, Any]) -> Job | None:
+        change = sa.update(jobs).where(self._own(job_id), when).returning(*_FIELDS)
+        with self._database.begin() as con:
+            found = con.execute(change.values(_plain({"updated": time.time(), **values})))
+            return _job(found.one_or_none())
+
+    def _refuse(self, job_id: str, verb: str) -> None:
+        """Tell why a job was not changed, if it is there."""
+        job = self.get(job_id)
+        if job is not None:
+            raise WrongState(f"This data set is {job.state}: it cannot be {verb} now.")
+
+    def _update(self, job_id: str, owner: str, values: dict[str, Any]) -> bool:
+        held = sa.and_(self._own(job_id), jobs.c.owner == owner, jobs.c.state.not_in(ENDED))
+        with self._database.begin() as con:
+            return con.execute(sa.update(jobs).where(held).values(_plain(values))).rowcount > 0
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as the table holds them: what is structured as JSON."""
+    assert values.get("state", "ready") in get_args(State)
+    return {
+        name: msgspec.json.encode(value).decode() if name in _JSON and value is not None else value
+        for name, value in values.items()
+    }
+
+
+def _job(row: Row[Any] | None) -> Job | None:
+    if row is None:
+        return None
+    values = dict(row._mapping)
+    for name, kind in _JSON.items():
+        if values[name] is not None:
+            values[name] = msgspec.json.decode(values[name], type=kind)
+    return Job(**values)

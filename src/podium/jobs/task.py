@@ -1,0 +1,125 @@
+"""The work on one job: its data set is taken in, or scored to the end."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+from collections.abc import Iterator
+from typing import Any, Final
+
+import duckdb
+import msgspec
+from msgspec import Struct
+
+from podium.app import App
+from podium.calibrated import calibration_file
+from podium.datasets.place import Place
+from podium.datasets.reading import Upload
+from podium.datasets.run import run, take_in
+from podium.errors import DataError, ModelError, RequestError, SpecError
+from podium.jobs.job import Job
+from podium.jobs.report import Report
+
+LOCKED_S: Final = 0.2
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM: Final = ("no space left", "file too large", "disk quota exceeded")
+
+log = logging.getLogger("podium")
+
+
+class Basis(Struct, frozen=True):
+    """What was done hangs on this: the target, and of the answers all that decides them."""
+
+    target: str | None
+    answers: str | None = None
+
+
+class Task:
+    """One job in a worker's hands."""
+
+    def __init__(self, app: App, job: Job, place: Place, report: Report) -> None:
+        self._app, self._job, self._place, self._report = app, job, place, report
+        self._upload = Upload(place.upload, job.name)
+
+    def perform(self) -> dict[str, Any]:
+        """Take the data set in, or score it to the end; return what is to be told of the job.
+
+        While another process holds the file in which it is worked on, this one waits.
+        """
+        while True:
+            try:
+                return self._go_on()
+            except duckdb.IOException as err:
+                if "lock" not in str(err):
+                    raise
+                self._report.wait(LOCKED_S)
+
+    def _go_on(self) -> dict[str, Any]:
+        job = self._job
+        if job.state == "received":
+            self._found_on(Basis(job.wishes.target))
+            staged = take_in(self._app, self._place, self._upload, job.wishes, self._report)
+            known = {"staged": staged, "rows": staged.rows}
+            if not job.start:
+                return {"state": "ready", "step": None, "attempts": 0, **known}
+            self._report.tell(state="running", **known)
+        self._found_on(Basis(job.wishes.target, self._deciding()))
+        findings = run(
+            self._app, self._place, self._upload, job.wishes, ("csv", "parquet"), self._report
+        )
+        return {"state": "done", "staged": findings.staged, "rows": findings.rows,
+                "rows_done": findings.rows, "rows_failed": findings.failed}  # fmt: skip
+
+    def _found_on(self, basis: Basis) -> None:
+        """Begin anew if what was done before hangs on something else."""
+        file = self._place.folder / "basis.json"
+        before = msgspec.json.decode(file.read_bytes(), type=Basis) if file.exists() else basis
+        if before.target != basis.target or before.answers not in (None, basis.answers):
+            self._place.forget_work()
+            self._report.begin_anew()
+        part = file.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(basis))
+        part.replace(file)
+
+    def _deciding(self) -> str:
+        """Return what names all that decides the answers: wishes, models, calibrations."""
+        digest = hashlib.sha256(msgspec.json.encode(self._job.wishes))
+        for spec in self._app.spec.models:
+            if spec.name in (self._job.wishes.models or self._app.names[:1]):
+                digest.update(self._app.version(spec.name).encode())
+                digest.update(self._app.settings(spec).encode())
+                calibration = calibration_file(self._app.folder, spec)
+                digest.update(calibration.read_bytes() if calibration.exists() else b"")
+        return digest.hexdigest()
+
+
+def reason(err: Exception, place: Place) -> str:
+    """Return in words why a job failed, and clean up behind it."""
+    place.clean()
+    if any(_is_full(one) for one in _chain(err)):
+        return "The server's disk is full. Once it has room, start this data set again."
+    if isinstance(err, (MemoryError, duckdb.OutOfMemoryException)):
+        return "The server's memory is not enough for this data set."
+    if isinstance(err, DataError):
+        lines = [f"{one.key}: {one.message}" if one.key else one.message for one in err.mistakes]
+        return "\n".join(lines)
+    if isinstance(err, (ModelError, RequestError)):
+        return str(err)
+    log.error("A data set failed", exc_info=err)
+    if isinstance(err, SpecError):
+        return "The application has changed, and cannot be loaded. The server's log says why."
+    return f"Something unexpected went wrong ({type(err).__name__}). The server's log says what."
+
+
+def _chain(err: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those that it came of: a rollback may fail where the disk was full."""
+    while err is not None:
+        yield err
+        err = err.__cause__ or err.__context__
+
+
+def _is_full(err: BaseException) -> bool:
+    if isinstance(err, OSError):
+        return err.errno in _FULL
+    return isinstance(err, duckdb.Error) and any(word in str(err).lower() for word in _NO_ROOM)

@@ -1,0 +1,21 @@
+"""`podium report`: a data set is scored and judged, and what was found becomes one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from podium.datasets.once import scored_once
+from podium.datasets.wishes import Wishes
+from podium.web.report import render_report
+
+
+def report_application(folder: Path, data: Path, output: Path, wishes: Wishes) -> None:
+    """Write the report on a data set; a file that is there is replaced when all is done.
+
+    Raises:
+        PodiumError: the application, the data set or an option is wrong, or there is no room.
+    """
+    with scored_once(folder, data, output, wishes, ()) as (found, place):
+        page = place.folder / "report.html"
+        page.write_text(render_report(found), "utf-8")
+        page.replace(output)

@@ -1,0 +1,60 @@
+"""The pages of data sets: where one is sent, and where it is followed to its results.
+
+Without scripts they are forms. That of `upload_page` goes to POST /datasets with the fields
+`models` (repeated), `target` and `confidence_level` (both may be empty), `file`, and `start`
+("true" or "false", by the button); a browser is led on to the data set's own page by 303. There,
+POST /datasets/<id>/start and POST /datasets/<id>/delete, which does what DELETE does, lead on in
+the same way. With scripts the upload asks for JSON, and follows `Location`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from flask import Response, make_response, render_template, request
+
+from podium.datasets.findings import Findings
+from podium.jobs.job import Job
+from podium.signature import Signature
+from podium.web.dataset_job import job_view
+from podium.web.dataset_preview import preview
+from podium.web.dataset_view import findings_view
+from podium.web.pages import site
+from podium.web.problem import Problem
+
+
+def upload_page(problem: Problem | None = None) -> str:
+    """Return the page where a data set is sent; with a problem, it stands in the form."""
+    return render_template("datasets.html", problem=problem)
+
+
+def job_page(
+    job: Job, findings: Findings | None = None, *, before: int | None = None,
+    results: Path | None = None,
+) -> Response:  # fmt: skip
+    """Return the page of a data set, or what has changed in it when htmx asks.
+
+    `before` is how many are worked on before it, where that is known, `results` its results.csv.
+    """
+    view = job_view(job, site().app.spec.limits.dataset_keep, before)
+    polled = request.headers.get("HX-Request") == "true"
+    # A poll says where it stands: as long as that is so, only the progress changes.
+    if polled and request.args.get("seen") == view.stage:
+        return make_response(render_template("datasets_progress.html", job=view))
+    shown = findings_view(findings) if findings else None
+    first = preview(results, len(findings.staged.columns)) if findings and results else None
+    template = "datasets_changed.html" if polled else "datasets_job.html"
+    page = make_response(render_template(template, job=view, results=shown, first=first))
+    if polled:
+        page.headers["HX-Retarget"] = "#job"
+    return page
+
+
+def template_csv(signature: Signature) -> str:
+    """Return a table's header: the columns that are needed, then the target's."""
+    text = io.StringIO()
+    inputs = ("text",) if signature.text is not None else signature.names
+    csv.writer(text).writerow([*inputs, signature.target])
+    return text.getvalue()

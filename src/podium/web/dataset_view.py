@@ -1,0 +1,234 @@
+"""What is told of a scored data set, in words and numbers for people: page and report show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from podium.datasets.findings import Comparison, Figure, Findings, Judged, Metric
+from podium.datasets.wishes import Staged
+from podium.errors import counted
+from podium.web.words import number_form, percent
+
+_ALIKE: Final = 0.05
+"""A paired test with at least this p-value does not tell two models apart."""
+_OF_SETS: Final = "Prediction sets"
+_OF_VALUES: Final = "Intervals"
+_GROUPS: Final = (
+    ("Right or wrong", {"accuracy", "balanced_accuracy", "f1_macro"}),
+    ("Probabilities", {"log_loss", "brier", "ece"}),
+    (_OF_SETS, {"coverage", "set_size", "empty_sets"}),
+    ("Distance from the truth", {"r2", "rmse", "mae"}),
+    (_OF_VALUES, {"coverage", "width"}),
+    ("More", None),
+)
+OF_LABELS: Final = "Each label"
+_SHARES: Final = {"accuracy", "balanced_accuracy", "coverage", "empty_sets", "precision", "recall"}
+"""Metrics that are shares, and told in percent."""
+_OF_THE_TARGET: Final = {"rmse", "mae", "width"}
+"""Metrics in the unit of what is predicted."""
+
+
+class CellView(NamedTuple):
+    """One model's value of a metric; `best` where the data tell it apart from every other's."""
+
+    value: str
+    interval: str
+    best: bool
+
+
+class RowView(NamedTuple):
+    """One metric, a cell a model."""
+
+    title: str
+    about: str
+    cells: tuple[CellView | None, ...]
+
+
+class CountView(NamedTuple):
+    """How often each model answers a label: number and share."""
+
+    label: str
+    cells: tuple[tuple[str, str], ...]
+
+
+class FindingsView(NamedTuple):
+    """The results: what was scored, metrics by group, counts, comparisons, figures.
+
+    `compared` holds the readings of `comparisons` by the metric that was tested. `notes` are all
+    there are, `cautions` those that say what the metrics rest on.
+    """
+
+    headline: str
+    judged: str
+    note: str
+    models: tuple[Judged, ...]
+    groups: tuple[tuple[str, tuple[RowView, ...]], ...]
+    counts: tuple[CountView, ...]
+    comparisons: tuple[str, ...]
+    compared: tuple[tuple[str, tuple[str, ...]], ...]
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]
+    cautions: tuple[str, ...]
+    failed: str
+    problems: tuple[tuple[int, str], ...]
+    staged: Staged
+
+    @property
+    def marked(self) -> bool:
+        """Whether any value is marked as the best."""
+        return any(cell and cell.best
+                   for _, rows in self.groups for row in rows for cell in row.cells)  # fmt: skip
+
+
+def findings_view(found: Findings) -> FindingsView:
+    """Return what the page and the report show of the results."""
+    return FindingsView(
+        headline=_headline(found),
+        judged=_judged(found),
+        note=_note(found),
+        models=found.models,
+        groups=tuple(_groups(found)),
+        counts=tuple(_counts(found)),
+        comparisons=tuple(one.reading for one in found.comparisons),
+        compared=tuple(_compared(found.comparisons)),
+        figures=found.figures,
+        notes=(*found.staged.notes, *found.notes),
+        cautions=found.notes,
+        failed=f"{counted(found.failed, 'row')} without an answer" if found.failed else "",
+        problems=found.problems,
+        staged=found.staged,
+    )
+
+
+def _headline(found: Findings) -> str:
+    rows = counted(found.rows, "row")
+    if found.failed:
+        return f"{found.rows - found.failed:,} of {rows} scored"
+    return f"{'All ' if found.rows > 1 else ''}{rows} scored"
+
+
+def _judged(found: Findings) -> str:
+    models = counted(len(found.models), "model")
+    most = max((one.judged for one in found.models), default=0)
+    if not most or found.target is None:
+        return f"By {models}."
+    return f"By {models}, judged on {counted(most, 'row')} by the column {found.target}."
+
+
+def _note(found: Findings) -> str:
+    """Return what stands below a value, and how it was found."""
+    metrics = [one for model in found.models for one in model.metrics]
+    if all(one.low is None for one in metrics):
+        return ""
+    ways = ", ".join(dict.fromkeys(one.interval for one in metrics if one.interval))
+    drawn = f"{found.bootstrap:,} bootstrap replicates" if found.bootstrap else ""
+    how = "; ".join(filter(None, (ways, drawn)))
+    level = f"{100 * found.level:.3g}%"
+    return f"Below a value stands its {level} confidence interval{f' ({how})' if how else ''}."
+
+
+def _groups(found: Findings) -> Iterator[tuple[str, tuple[RowView, ...]]]:
+    """Yield the metrics by what they tell; those of single labels last."""
+    keys = dict.fromkeys((one.name, one.label) for model in found.models for one in model.metrics)
+    left = [key for key in keys if key[1] is None]
+    for title, names in _GROUPS:
+        if title == (_OF_VALUES if found.labels else _OF_SETS):
+            continue
+        own = [key for key in left if names is None or key[0] in names]
+        left = [key for key in left if key not in own]
+        if own:
+            yield title, tuple(_merged(_row(found, *key) for key in own))
+    of_labels = tuple(_row(found, *key) for key in keys if key[1] is not None)
+    if of_labels:
+        yield OF_LABELS, of_labels
+
+
+def _merged(rows: Iterable[RowView]) -> list[RowView]:
+    """Return rows; those of which nothing is known, for the same reason, become one."""
+    merged: list[RowView] = []
+    for row in rows:
+        last = merged[-1] if merged else None
+        if last and last.about == row.about and not any((*last.cells, *row.cells)):
+            merged[-1] = last._replace(title=f"{last.title}; {row.title}")
+        else:
+            merged.append(row)
+    return merged
+
+
+def _row(found: Findings, name: str, label: str | None) -> RowView:
+    metrics = [
+        next((one for one in model.metrics if (one.name, one.label) == (name, label)), None)
+        for model in found.models
+    ]
+    # What a metric means is told by a model that knows it.
+    some = max((one for one in metrics if one), key=lambda one: one.value is not None)
+    best = _best(found, metrics)
+    cells = tuple(
+        _cell(one, place == best) if one and one.value is not None else None
+        for place, one in enumerate(metrics)
+    )
+    return RowView(some.title if label is None else f"{some.title}, {label}", some.about, cells)
+
+
+def _cell(metric: Metric, best: bool) -> CellView:
+    known = [one for one in (metric.value, metric.low, metric.high) if one is not None]
+    if metric.name in _SHARES:
+        value, *ends = percent(known[0]), *(f"{end:.1%}" for end in known[1:])
+    elif metric.name in _OF_THE_TARGET:
+        form = number_form(known, max(known) - min(known))
+        value, *ends = (f"{one:{form}}" for one in known)
+        value += f" {metric.unit}" if metric.unit else ""
+    else:
+        value, *ends = (f"{one:.3f}" for one in known)
+    return CellView(value, " to ".join(ends), best)
+
+
+def _best(found: Findings, metrics: Sequence[Metric | None]) -> int | None:
+    """Return the place of the model that is really better than every other; None if none is."""
+    known = [(place, one) for place, one in enumerate(metrics) if one and one.value is not None]
+    if len(known) < 2 or known[0][1].better is None:
+        return None
+    sign = 1 if known[0][1].better == "higher" else -1
+    place, best = max(known, key=lambda one: sign * (one[1].value or 0.0))
+    others = [(other, one) for other, one in known if other != place]
+    names = [model.model for model in found.models]
+    apart = all(_apart(found, (best, one), (names[place], names[other])) for other, one in others)
+    return place if apart else None
+
+
+def _apart(found: Findings, metrics: tuple[Metric, Metric], models: tuple[str, str]) -> bool:
+    """Whether two models differ by a paired test, or without one by intervals without overlap."""
+    one, other = metrics
+    tested = [
+        test for test in found.comparisons
+        if test.metric == one.name and {test.first, test.second} == set(models) and not one.label
+    ]  # fmt: skip
+    if tested:
+        return all(map(_tells_apart, tested))
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.high < other.low or other.high < one.low
+
+
+def _tells_apart(test: Comparison) -> bool:
+    p_value = test.p_value if test.adjusted is None else test.adjusted
+    if p_value is not None:
+        return p_value < _ALIKE
+    return test.low is not None and test.high is not None and not test.low <= 0 <= test.high
+
+
+def _compared(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for metric in dict.fromkeys(one.metric for one in comparisons):
+        own = [one for one in comparisons if one.metric == metric]
+        yield own[0].title or metric, tuple(one.reading for one in own)
+
+
+def _counts(found: Findings) -> Iterator[CountView]:
+    if not all(one.counts for one in found.models):
+        return
+    for label in found.labels:
+        answered = [((one.counts or {}).get(label, 0), one.rows) for one in found.models]
+        yield CountView(
+            label, tuple((f"{n:,}", percent(n / rows) if rows else "") for n, rows in answered)
+        )
