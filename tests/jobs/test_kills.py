@@ -90,22 +90,23 @@ def test_twenty_kills_at_random_moments(bench: Bench) -> None:
     assert results(bench.state, job) == bench.results
 
 
-def test_kills_before_and_after_scoring(bench: Bench) -> None:
+def test_kills_before_and_after_scoring(bench: Bench, tmp_path: Path) -> None:
     """A kill while the file is read, judged or written costs nothing but time."""
     rng = random.Random(7)  # noqa: S311  chooses moments
     job = send(bench.state, bench.store, bench.data)
+    told = tmp_path / "step"
     for step in ("reading", "reading", "judging", "writing", "writing"):
+        told.write_text("")
         with worker(bench.app, bench.state.path.parent, "tests.support.paced",
-                    PAUSE_S="0.1") as process:  # fmt: skip
-            attempts = found(bench.store, job).attempts
-            until(bench, job, process, partial(_is_at, step, attempts))
-            time.sleep(rng.uniform(0, 0.2))
+                    STEP_FILE=str(told)) as process:  # fmt: skip
+            until(bench, job, process, partial(_tells, told, step))
+            time.sleep(rng.uniform(0, 0.15))
         assert found(bench.store, job).state in ("received", "running")
     with worker(bench.app, bench.state.path.parent):
         assert ended(bench.store, job).state == "done"
     assert results(bench.state, job) == bench.results
 
 
-def _is_at(step: str, attempts: int, job: Job) -> bool:
-    """Whether a worker, not the one that has left the mark of its attempt, does a step."""
-    return job.step == step and job.attempts != attempts
+def _tells(file: Path, step: str, _job: Job) -> bool:
+    """Whether the worker has told that it does a step."""
+    return file.read_text() == step

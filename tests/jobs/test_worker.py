@@ -147,7 +147,7 @@ def test_worker_that_is_told_to_end_gives_its_job_back(site: Site, pace_s: str) 
 def test_file_that_another_process_holds_is_waited_for(site: Site) -> None:
     """While a process without a lease still has the job's file open, the job does not fail."""
     job = send(site.state, site.store, DATA)
-    code = "import duckdb, sys; duckdb.connect(sys.argv[1]); print(flush=True); input()"
+    code = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     holder = subprocess.Popen(  # noqa: S603  the interpreter that runs this test
         [sys.executable, "-c", code, str(site.state.place(job.id).work)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -65,7 +66,7 @@ class Database:
         engine = _engine(address)
         try:
             _prepare(engine)
-        except SQLAlchemyError as err:
+        except (SQLAlchemyError, sqlite3.Error) as err:
             raise StateError(
                 f"The database of jobs, {_shown(address)}, cannot be used: {_reason(err)}"
             ) from err
@@ -85,7 +86,7 @@ class Database:
         try:
             with self._engine.begin() as con:
                 yield con
-        except DBAPIError as err:
+        except (DBAPIError, sqlite3.Error) as err:
             raise Overloaded(f"The database of jobs cannot be used now: {_reason(err)}", 5) from err
 
 
@@ -122,8 +123,17 @@ def _engine(url: URL) -> Engine:
 
 
 def _set_up(con: sqlite3.Connection, _record: Any) -> None:
-    # Readers do not wait for a writer then, nor it for them.
-    con.execute("PRAGMA journal_mode=WAL")
+    """Let readers not wait for a writer, nor it for them."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            con.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as err:  # SQLite does not wait here itself
+            if "locked" not in str(err) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _prepare(engine: Engine) -> None:
@@ -152,7 +162,7 @@ def _shown(url: URL) -> str:
     return f"postgresql://{url.host or ''}{port}/{url.database or ''}"
 
 
-def _reason(err: SQLAlchemyError) -> str:
+def _reason(err: Exception) -> str:
     """Return the driver's own words in one line."""
     told = str(getattr(err, "orig", None) or err)
     return " ".join(told.split())

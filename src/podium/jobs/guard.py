@@ -100,7 +100,7 @@ class Guard:
     def _give_back(self) -> None:
         with self._lock:
             if self._held is not None:
-                self._store.release(self._held, self.owner)
+                self._store.release(self._held, self.owner, attempts=0)
 
     @staticmethod
     def _try(step: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,25 +76,24 @@ class Worker:
     def run(self) -> None:
         """Work until told to stop."""
         while not self._guard.stopping.is_set():
-            if self._app is not None and (self._idle_s > IDLE_S or self._outdated):
-                _begin_anew()
             job = self._claim()
             if job is None:
+                if self._app is not None and time.monotonic() - self._idle_since > IDLE_S:
+                    _begin_anew()
                 self._guard.stopping.wait(POLL_S)
                 continue
+            if self._app is not None and _content(self._folder) != self._loaded_from:
+                self._give_back(job)
+                _begin_anew()
             self._guard.hold(job.id)
             self._work_on(job)
             self._guard.hold(None)
             self._idle_since = time.monotonic()
 
-    @property
-    def _idle_s(self) -> float:
-        return time.monotonic() - self._idle_since
-
-    @property
-    def _outdated(self) -> bool:
-        """Whether the application is no longer the one that was loaded."""
-        return _content(self._folder) != self._loaded_from
+    def _give_back(self, job: Job) -> None:
+        """Let the job go on later; if the database is locked, when the lease is over."""
+        with suppress(Overloaded):
+            self._store.release(job.id, self._guard.owner, attempts=0)
 
     def _claim(self) -> Job | None:
         try:
@@ -108,9 +108,10 @@ class Worker:
         try:
             self._settle(job, **self._perform(job))
         except Stopped:
-            self._store.release(job.id, self._guard.owner, attempts=0)
+            self._give_back(job)
         except Lost:
-            self._clear_lost(job.id, place)
+            with suppress(Overloaded):
+                self._clear_lost(job.id, place)
 
     def _perform(self, job: Job) -> dict[str, Any]:
         """Return what is to be told of a job in the end."""
@@ -126,7 +127,15 @@ class Worker:
         except (Stopped, Lost):
             raise
         except Exception as err:  # whatever a maker's code raises; the worker goes on
+            if self._is_lost(job):  # and its folder with it, which nobody need hear of
+                raise Lost from err
             return {"state": "failed", "error": reason(err, place)}
+
+    def _is_lost(self, job: Job) -> bool:
+        try:
+            return not self._store.renew(job.id, self._guard.owner, LEASE_S)
+        except Overloaded:
+            return False
 
     def _application(self) -> App:
         from podium.app import App
