@@ -168,7 +168,7 @@ def test_a_disk_that_is_full_is_told(
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("podium.datasets.export.shutil.copyfileobj", fail)
+    monkeypatch.setattr("podium.datasets.writing.shutil.copyfileobj", fail)
     done = score(half, data, "-o", tmp_path / "results.csv")
     assert done.exit_code == 1
     assert done.stderr == (

@@ -27,6 +27,7 @@ turns them into answers in one place (`podium.web.problem`).
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
@@ -203,6 +204,10 @@ class StorageFull(RequestError):
 
     status = 507
     title = "No room left"
+
+
+DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What an OSError's number is where the disk, a quota or the system's limit of a file is full."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -160,8 +160,7 @@ def _read(file: Path, read: Callable[[Rows], T]) -> T:
     try:
         return read_csv(file, read)
     except CsvError as err:
-        place = f"line {err.line}" if err.line else "CSV"
-        raise DataError(file, [Mistake(place, err.reason)]) from err
+        raise DataError(file, [err.mistake]) from err
 
 
 def _all_lines(file: Path, signature: Signature, rows: Rows) -> Labelled:

@@ -56,9 +56,9 @@ class Options(Struct, frozen=True):
             raise InvalidInput([*errors, *(unknown.errors if unknown else ())])
         return cls(**values)  # type: ignore[arg-type]
 
-    def level(self, own: float = DEFAULT_LEVEL) -> float:
-        """Return the level asked for; where none is, `own`, such as a calibration's."""
-        return own if self.confidence_level is None else self.confidence_level
+    def level(self) -> float:
+        """Return the level asked for, or the usual one."""
+        return DEFAULT_LEVEL if self.confidence_level is None else self.confidence_level
 
     def shown(self, labels: int) -> int:
         """Return how many of `labels` labels an answer names."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from podium.datasets.export import Format
 from podium.datasets.findings import Findings, Metric
 from podium.datasets.once import scored_once
+from podium.datasets.place import Format
 from podium.datasets.wishes import Wishes
 from podium.errors import PodiumError, counted
 

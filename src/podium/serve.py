@@ -73,15 +73,17 @@ def _serve_folder(
     more = {"image": min(os.path.relpath(images[0]), str(images[0]), key=len)} if images else {}
     _, call = curl_calls(Signature.of(parsed), url, **more)[0]
     ready = partial(say, f"{parsed.spec.title}: {url}/\n\n  {call}\n\nStop with Ctrl+C.")
-    load = partial(_load, folder, workers, state, options.reload)
+    load = partial(_load, folder, workers, gunicorn["threads"], state, options.reload)
     run(gunicorn, load, ready, Keeper(*worker_call(folder, state)))
 
 
-def _load(folder: Path, workers: int, state: StateFolder, reload: bool) -> WSGIApplication:
+def _load(
+    folder: Path, workers: int, threads: int, state: StateFolder, reload: bool
+) -> WSGIApplication:
     # Imported in the worker: the frameworks behind it must not be loaded before the fork.
     from podium.web.wsgi import start_worker
 
-    return start_worker(folder, workers, state, reload)
+    return start_worker(folder, workers, threads, state, reload)
 
 
 def _is_model(source: Path) -> bool:

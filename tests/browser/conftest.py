@@ -1,14 +1,15 @@
-"""Chromium, and the two demos it looks at."""
+"""Chromium, and the pages it looks at."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.missing import program
-from tests.support.server import running
+from tests.support.server import Server
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
          "--no-first-run", "--disable-component-update"]  # fmt: skip
@@ -24,9 +25,12 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """An empty page, on which no script may fail and nothing may be blocked."""
+@contextmanager
+def opened(browser: Browser, *, may_fail: bool = False) -> Iterator[Page]:
+    """Open an empty page, on which no script may fail and nothing may be blocked.
+
+    Requests may fail if that is said, and the browser and htmx tell of them.
+    """
     context = browser.new_context()
     context.set_default_timeout(15_000)
     page = context.new_page()
@@ -35,18 +39,37 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: said.append(str(error)))
     yield page
     context.close()
-    assert said == []
+    failed = ("Failed to load resource", "htmx:") if may_fail else ()
+    assert [one for one in said if not one.startswith(failed)] == []
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page."""
+    with opened(browser) as page:
+        yield page
+
+
+@pytest.fixture
+def bare(browser: Browser) -> Iterator[Page]:
+    """An empty page on which requests may fail."""
+    with opened(browser, may_fail=True) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")
-def penguins_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def penguins_url(penguins_server: Server) -> str:
     """The penguins demo's page."""
-    with running(tmp_path_factory.mktemp("penguins"), "demo", "penguins") as server:
-        yield f"http://127.0.0.1:{server.client.port}/"
+    return f"http://127.0.0.1:{penguins_server.client.port}/"
 
 
 @pytest.fixture(scope="session")
-def digits_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def digits_url(digits_server: Server) -> str:
     """The digits demo's page."""
-    with running(tmp_path_factory.mktemp("digits"), "demo", "digits") as server:
-        yield f"http://127.0.0.1:{server.client.port}/"
+    return f"http://127.0.0.1:{digits_server.client.port}/"
+
+
+@pytest.fixture(scope="session")
+def weights_url(weights_server: Server) -> str:
+    """A regression's page, under a path prefix."""
+    return f"http://127.0.0.1:{weights_server.client.port}{weights_server.client.base}/"

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.browser.test_page import GENTOO, QUERY_IMAGE, expected_digit, fill
-from tests.support.apps import write_weights
-from tests.support.server import running
 
 LIBRARIES = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"]
-
-
-@pytest.fixture(scope="session")
-def weights_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A regression's page, under a path prefix."""
-    folder = tmp_path_factory.mktemp("weights")
-    app = write_weights(folder / "app")
-    with running(folder, "serve", str(app), base="/lab/weights") as server:
-        yield f"http://127.0.0.1:{server.client.port}/lab/weights/"
 
 
 @pytest.fixture
@@ -159,15 +147,6 @@ def test_models_side_by_side(page: Page, penguins_url: str) -> None:
     expect(page.locator(".compared tbody th")).to_have_text(
         ["Bayesian neural network", "Random forest", "Decision tree", "Naive Bayes"]
     )
-
-
-@pytest.fixture
-def bare(browser: Browser) -> Iterator[Page]:
-    """A page whose console may tell of failed requests."""
-    context = browser.new_context()
-    context.set_default_timeout(15_000)
-    yield context.new_page()
-    context.close()
 
 
 def test_mistakes_come_and_go(bare: Page, penguins_url: str) -> None:

@@ -12,26 +12,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from podium.cli import DEMOS
+from tests.browser.conftest import opened
 from tests.browser.test_page import DROP
 
 PENGUINS = DEMOS / "penguins" / "data" / "penguins.csv"
 MODELS = ["Bayesian neural network", "Random forest", "Decision tree", "Naive Bayes"]
 DONE = "344 rows scored"
 LONG_MS = 60_000
-
-
-@pytest.fixture
-def bare(browser: Browser) -> Iterator[Page]:
-    """A page on which requests may fail; scripts may not, and nothing may be blocked."""
-    context = browser.new_context()
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    assert [text for text in said if not text.startswith("Failed to load resource")] == []
 
 
 def table(folder: Path, *, times: int = 1, without: str = "") -> Path:
@@ -66,30 +53,34 @@ def heads(page: Page) -> Locator:
 
 
 @pytest.fixture(scope="module")
-def scored(browser: Browser, penguins_url: str) -> str:
+def followed(browser: Browser, penguins_url: str) -> Iterator[Page]:
+    """A page on which the penguins were sent, and followed until all four models had scored them.
+
+    From the first page by its tab; where its results are, `window.same` is true if the page of
+    the data set was never loaded again.
+    """
+    with opened(browser) as page:
+        page.goto(penguins_url)
+        page.get_by_role("link", name="A whole data set").click()
+        page.set_input_files("#file", PENGUINS)
+        expect(page.locator("#drop")).to_contain_text("penguins.csv")
+        page.get_by_role("button", name="Choose all").click()
+        page.get_by_role("button", name="Score").click()
+        page.wait_for_url(re.compile(r"/datasets/[0-9a-f]{32}$"))
+        page.evaluate("window.same = true")
+        finished(page)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def scored(followed: Page) -> str:
     """The address of the penguins, scored by all four models."""
-    page = browser.new_page()
-    page.goto(f"{penguins_url}datasets")
-    page.set_input_files("#file", PENGUINS)
-    page.get_by_role("button", name="Choose all").click()
-    page.get_by_role("button", name="Score").click()
-    finished(page)
-    address = page.url
-    page.context.close()
-    return address
+    return followed.url
 
 
-def test_a_data_set_is_sent_and_its_results_appear(page: Page, penguins_url: str) -> None:
-    """From the first page by its tab: the file, all models, and the results without a reload."""
-    page.goto(penguins_url)
-    page.get_by_role("link", name="A whole data set").click()
-    page.set_input_files("#file", PENGUINS)
-    expect(page.locator("#drop")).to_contain_text("penguins.csv")
-    page.get_by_role("button", name="Choose all").click()
-    page.get_by_role("button", name="Score").click()
-    page.wait_for_url(re.compile(r"/datasets/[0-9a-f]{32}$"))
-    page.evaluate("window.same = true")
-    finished(page)
+def test_a_data_set_is_sent_and_its_results_appear(followed: Page) -> None:
+    """A visitor sends a file to all models, and reads the results without a reload."""
+    page = followed
     assert page.evaluate("window.same") is True
     expect(page.locator("#job")).to_have_count(1)
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)

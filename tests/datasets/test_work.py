@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from podium.datasets.sql import is_missing
 from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Tally, Work
 
@@ -72,3 +73,22 @@ def test_what_was_taken_in_is_known_once_it_is_whole(tmp_path: Path) -> None:
         work.stage(staged)
     with Work(tmp_path / "w.duckdb") as work:
         assert work.staged == staged
+
+
+def test_rows_come_in_their_order(tmp_path: Path) -> None:
+    """Also where DuckDB makes a join of an expression, which does not keep it."""
+    words = ", ".join(f"'{number}'" for number in range(11))
+    with Work(tmp_path / "w.duckdb") as work:
+        work.con.execute("CREATE TABLE input AS SELECT range::VARCHAR AS c0 FROM range(200_000)")
+        for start in (8_192, 106_496):
+            found = work.read(start, 188_416, {"known": f"c0 IN ({words})", "row": "rowid"})
+            assert found["row"].tolist() == list(range(start, 188_416))
+
+
+def test_a_word_for_missing_makes_no_join(tmp_path: Path) -> None:
+    """Results are written in the order in which they are read."""
+    with Work(tmp_path / "w.duckdb") as work:
+        work.con.execute("CREATE TABLE input AS SELECT 'NA' AS c0 FROM range(10)")
+        plan = work.con.execute(f"EXPLAIN SELECT {is_missing('c0')} FROM input").fetchall()  # noqa: S608
+        told = work.con.execute(f"SELECT DISTINCT {is_missing('c0')} FROM input").fetchall()  # noqa: S608
+    assert ("JOIN" in str(plan), told) == (False, [(True,)])

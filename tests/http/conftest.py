@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.apps import write_colours, write_half_broken, write_notes, write_weights
+from tests.support.apps import write_colours, write_half_broken, write_notes
 from tests.support.client import Client
 from tests.support.pictures import RED, png
 from tests.support.server import Server, running
@@ -21,26 +21,10 @@ BEAM = {"length": 2.5, "count": 3, "wet": True, "material": "pine"}
 
 
 @pytest.fixture(scope="session")
-def penguins_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`podium demo penguins`."""
-    with running(tmp_path_factory.mktemp("penguins"), "demo", "penguins") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
 def colours_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`podium serve` of an image application whose answers tell the colours it saw."""
     folder = tmp_path_factory.mktemp("colours")
     with running(folder, "serve", str(write_colours(folder / "app"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def weights_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`podium serve` of a regression under a path prefix, with tight limits."""
-    folder = tmp_path_factory.mktemp("weights")
-    app = write_weights(folder / "app")
-    with running(folder, "serve", str(app), base="/lab/weights") as server:
         yield server
 
 
@@ -62,10 +46,9 @@ def half_broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """`podium demo digits`."""
-    with running(tmp_path_factory.mktemp("digits"), "demo", "digits") as server:
-        yield server.client
+def digits(digits_server: Server) -> Client:
+    """A client of the digits."""
+    return digits_server.client
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from podium.strict import Size
 from tests.support.client import BOUNDARY, Answer, Client, Upload, assert_problem
 from tests.support.server import Server
+from tests.support.waiting import until
 
 LIMIT = "1 MB, the limit of one request ([limits] dataset)"
 TABLE = b"length,count,wet,material\n1.5,2,true,oak\n"
@@ -26,7 +26,7 @@ def kept(weights_server: Server, weights: Client) -> Iterator[Path]:
     (state,) = (weights_server.log.parent / "state").glob("app-*")
     before = set(state.glob("datasets/*"))
     yield state / "datasets"
-    assert set(state.glob("datasets/*")) == before
+    until(lambda: set(state.glob("datasets/*")) == before)  # a sender who is gone is seen late
     assert weights.get("/readyz").status == 200
 
 
@@ -151,17 +151,17 @@ def test_broken_connection(kept: Path, weights: Client) -> None:
     """A connection that breaks off while a file arrives leaves nothing."""
     with socket.create_connection(("127.0.0.1", weights.port), 10) as sender:
         sender.sendall(start_of_upload(weights))
-        wait_for(lambda: any(kept.rglob("upload")))
-    wait_for(lambda: not any(kept.rglob("upload")))
+        until(lambda: any(kept.rglob("upload")))
+    until(lambda: not any(kept.rglob("upload")))
 
 
 def test_slow_senders_keep_no_one_waiting(kept: Path, weights: Client) -> None:
-    """Half of the threads take uploads: further ones are sent away, and others answered."""
+    """Half of the server's threads take uploads: more are sent away, and others answered."""
     senders = [socket.create_connection(("127.0.0.1", weights.port), 10) for _ in range(2)]
     try:
         for sender in senders:
             sender.sendall(start_of_upload(weights))
-        wait_for(lambda: len(list(kept.rglob("upload"))) == 2)
+        until(lambda: len(list(kept.rglob("upload"))) == 2)
         answer = weights.post("/datasets", TABLE, "text/csv")
         detail = "Too many data sets are being sent at this moment; try again"
         assert_problem(answer, 503, "Try again later", [], detail)
@@ -170,7 +170,7 @@ def test_slow_senders_keep_no_one_waiting(kept: Path, weights: Client) -> None:
     finally:
         for sender in senders:
             sender.close()
-    wait_for(lambda: not any(kept.rglob("upload")))
+    until(lambda: not any(kept.rglob("upload")))
 
 
 @pytest.mark.usefixtures("kept")
@@ -203,11 +203,3 @@ def start_of_upload(client: Client) -> bytes:
     """Return a request whose body has only begun."""
     return (f"POST {client.base}/datasets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/csv\r\n"
             "Content-Length: 900000\r\n\r\na,b\n").encode()  # fmt: skip
-
-
-def wait_for(seen: Callable[[], bool]) -> None:
-    """Wait until something is seen."""
-    deadline = time.monotonic() + 10
-    while not seen():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

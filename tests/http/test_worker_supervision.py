@@ -6,24 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from podium.jobs.job import Job
 from podium.jobs.state import StateFolder, state_folder
 from tests.support.jobs import ended, found, send, write_slow_sums
 from tests.support.server import Server, running
+from tests.support.waiting import until
 
 DATA = b"text\n" + b"".join(b"line %d\n" % row for row in range(20_000))
-
-
-def until(told: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + 60
-    while not told():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def lives(pid: int) -> bool:

@@ -15,7 +15,8 @@ import pytest
 from podium.jobs.job import Job
 from podium.jobs.state import StateFolder, state_folder
 from podium.jobs.store import JobStore
-from tests.support.jobs import WAIT_S, ended, found, send, worker, write_slow_sums
+from tests.support.jobs import ended, found, send, worker, write_slow_sums
+from tests.support.waiting import WAIT_S
 
 ROWS = 51_200
 PACE_S = 0.03

@@ -176,6 +176,17 @@ def test_waiting_jobs_are_counted(store: JobStore) -> None:
     assert store.count_waiting() == 1
 
 
+def test_jobs_before_another_are_counted(store: JobStore) -> None:
+    """Before a job are those that are worked on, and those that came sooner and wait."""
+    held = added(store, created=9.0)
+    assert store.claim("me", 60) is not None
+    assert store.count_before(held) == 0
+    for state in ("received", "queued", "ready", "done"):
+        added(store, created=1.0, state=state)
+    job, last = (added(store, created=2.0, id=digit * 32) for digit in "ab")
+    assert (store.count_before(job), store.count_before(last)) == (3, 4)
+
+
 def claim_all(database: str, application: str, owner: str) -> list[str]:
     """Claim jobs until there are none; return their ids."""
     store = JobStore.open(database, application)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,8 @@ from podium.datasets.wishes import Wishes
 from podium.jobs.job import Job
 from podium.jobs.state import StateFolder, state_folder
 from podium.jobs.store import JobStore
-from tests.support.jobs import WAIT_S, ended, found, send, worker, write_slow_sums
+from tests.support.jobs import ended, found, send, worker, write_slow_sums
+from tests.support.waiting import until
 
 DATA = b"text\none\ntwo\n"
 LONG = b"text\n" + b"".join(b"line %d\n" % row for row in range(20_000))
@@ -48,14 +49,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
     store = state.store(1000)
     yield Site(app, state, store)
     store.close()
-
-
-def until(told: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + WAIT_S
-    while not told():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_way_of_a_job(site: Site) -> None:

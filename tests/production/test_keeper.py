@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from podium.jobs.state import StateFolder
 from podium.production import keeper as module
 from podium.production.keeper import Keeper, worker_call
+from tests.support.waiting import until
 
 CODE = "import sys; sys.stdin.read()"
 
@@ -29,14 +30,6 @@ def kept(code: str = CODE) -> Iterator[Keeper]:
         keeper.stop()
         keeper.wait()
         keeper.let_go()
-
-
-def until(told: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + 30
-    while not told():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def looked(keeper: Keeper) -> int:

@@ -100,7 +100,6 @@ queue = 0
 [server]
 base_path = "/lab/weights"
 hosts = ["127.0.0.1", "weights.example"]
-threads = 4
 """
     )
     (folder / "about.md").write_text("# Weights\n\n![a beam](beam.png)\n")

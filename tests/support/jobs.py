@@ -15,9 +15,9 @@ from podium.datasets.wishes import Wishes
 from podium.jobs.job import ENDED, Job
 from podium.jobs.state import StateFolder
 from podium.jobs.store import JobStore, new_id
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-WAIT_S = 120.0
 
 
 def new_job(application: str, **fields: Any) -> Job:
@@ -54,11 +54,8 @@ def found(store: JobStore, job: Job) -> Job:
 
 def ended(store: JobStore, job: Job) -> Job:
     """Wait until a job has ended, and return it."""
-    deadline = time.monotonic() + WAIT_S
-    while (now := found(store, job)).state not in ENDED:
-        assert time.monotonic() < deadline, f"not ended: {now}"
-        time.sleep(0.02)
-    return now
+    until(lambda: found(store, job).state in ENDED)
+    return found(store, job)
 
 
 def write_slow_sums(folder: Path) -> Path:

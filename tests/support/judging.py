@@ -9,13 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.datasets.bootstrap import Bootstrap, Table
-from podium.datasets.compare import Named
 from podium.datasets.findings import Metric
-from podium.datasets.judging import ClassJudgement, Judgement, ValueJudgement
-from podium.datasets.measured import Asked, of_model
-from podium.datasets.metrics import add, of_classes, of_values, widths
-from podium.datasets.verdict import Verdict, judge
+from podium.datasets.judging.bootstrap import Bootstrap, Table
+from podium.datasets.judging.judgement import ClassJudgement, Judgement, ValueJudgement
+from podium.datasets.judging.measured import Asked, of_model
+from podium.datasets.judging.metrics import add, of_classes, of_values, widths
+from podium.datasets.judging.verdict import Verdict, judge
 from podium.datasets.work import Work
 from podium.signature import Signature
 
@@ -66,10 +65,15 @@ def bootstrap(judged: Judgement, labels: int) -> tuple[Table, Bootstrap]:
     return table, Bootstrap(table, of_classes if labels else of_values)
 
 
+def ask(name: str, labels: Sequence[str]) -> Asked:
+    """Return a calibrated model of these labels, or without labels a regression."""
+    return Asked(name, name.upper(), tuple(labels), None, 0.9, calibrated=True)
+
+
 def told(judged: Judgement, labels: Sequence[str] = "", **asked: Any) -> Told:
     """Return the metrics of one model, by name and label."""
     table, found = bootstrap(judged, len(labels))
-    own = Asked(**{"labels": tuple(labels), "unit": None, "level": 0.9, "calibrated": True} | asked)
+    own = ask("m0", labels)._replace(**asked)
     return {(one.name, one.label): one for one in of_model(table.total(), found, "", own)}
 
 
@@ -85,9 +89,8 @@ def verdict(folder: Path, models: Sequence[Judgement], labels: Sequence[str] = "
         _write(work, "rows", {"truth": truth})
         for index, one in enumerate(models):
             _write(work, f"answers_{index}", _columns(one, rows, len(labels)))
-        named = [Named(f"m{index}", f"M{index}") for index in range(len(models))]
-        asked = Asked(tuple(labels), None, 0.9, calibrated=True)
-        return judge(work, signature, rows, [(one, asked) for one in named])
+        asked = [ask(f"m{index}", labels) for index in range(len(models))]
+        return judge(work, signature, rows, asked)
 
 
 def _columns(judged: Judgement, rows: int, labels: int) -> dict[str, NDArray[Any]]:

@@ -19,11 +19,11 @@ from podium import cli
 from podium.datasets import scoring
 from podium.datasets.place import Step
 from podium.datasets.work import Work
-from podium.jobs import report
+from podium.jobs import progress
 
 HELD_S = 0.05
 
-told = report.Report.__call__
+told = progress.JobProgress.__call__
 opened = Work.__init__
 tells: Counter[str] = Counter()
 
@@ -51,7 +51,7 @@ def open_held(self: Work, file: Path) -> None:
     self.con = Held(self.con)  # type: ignore[assignment]
 
 
-def tell_and_wait(self: report.Report, step: Step, done: int, total: int) -> None:
+def tell_and_wait(self: progress.JobProgress, step: Step, done: int, total: int) -> None:
     """Tell what is done, and give a kill time to come."""
     told(self, step, done, total)
     if step != "scoring" and "STEP_FILE" in os.environ:
@@ -62,7 +62,7 @@ def tell_and_wait(self: report.Report, step: Step, done: int, total: int) -> Non
 
 if __name__ == "__main__":
     scoring.CHUNK_S = 0.1  # type: ignore[misc]
-    report.TELL_S = 0.0  # type: ignore[misc]
-    report.Report.__call__ = tell_and_wait  # type: ignore[method-assign]
+    progress.TELL_S = 0.0  # type: ignore[misc]
+    progress.JobProgress.__call__ = tell_and_wait  # type: ignore[method-assign]
     Work.__init__ = open_held  # type: ignore[method-assign]
     cli.main(prog_name="podium")

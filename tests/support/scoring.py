@@ -9,8 +9,9 @@ from typing import Any
 
 from podium.app import App
 from podium.datasets.findings import Findings
+from podium.datasets.place import Place
 from podium.datasets.reading import Upload
-from podium.datasets.run import Place, run
+from podium.datasets.run import run
 from podium.datasets.wishes import Wishes
 
 Table = list[dict[str, str]]

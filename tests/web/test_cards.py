@@ -10,7 +10,9 @@ from msgspec import structs
 
 from podium.app import App
 from podium.calibrated import write_calibration
+from podium.jobs.state import StateFolder
 from podium.web.body import BodyReader
+from podium.web.datasets import add_datasets
 from podium.web.pages import create_pages
 from tests.conformance.cases import build
 from tests.conformance.onnx_cases import CASES
@@ -33,7 +35,9 @@ def client_of(folder: Path) -> FlaskClient:
     """Return a client of an application's pages."""
     app = App(folder)
     reader = BodyReader(app.signature, app.spec.limits, app.names, app.image_of)
-    return create_pages(app, reader).test_client()
+    pages = create_pages(app, reader)
+    add_datasets(pages, app, StateFolder(folder), threads=2)
+    return pages.test_client()
 
 
 def cards(client: FlaskClient) -> list[tuple[str, str]]:

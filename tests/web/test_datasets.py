@@ -62,7 +62,7 @@ class Site:
         folder.mkdir()
         self.state = ClosingState(folder)
         self.store = self.state.store(100)
-        self.client = Client(create_wsgi(app, self.state))
+        self.client = Client(create_wsgi(app, self.state, threads=2))
 
     def close(self) -> None:
         """Close all connections."""
@@ -218,10 +218,8 @@ def test_report(site: Site) -> None:
     assert answer.data.lower().startswith(b"<!doctype html>")
 
 
-@pytest.mark.parametrize("state", ["received", "ready", "queued", "running", "failed", "cancelled"])
-@pytest.mark.parametrize(
-    "what", ["results.csv", "results.parquet", "report.html", "figures/x.json"]
-)
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("what", RESULTS)
 def test_not_done(state: State, what: str, site: Site) -> None:
     """What is not there yet is told with the state and where to look."""
     job_id = site.add(state)
@@ -350,6 +348,22 @@ def test_too_many_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     detail = "2 data sets are waiting already; try again later"
     assert problem(answer) == (503, "Try again later", detail)
     assert len(site.store.ids()) == 2
+
+
+def test_how_many_are_before_it(site: Site) -> None:
+    """The page of one that waits says how many are before it."""
+    site.add("running", created=1.7e9)
+    job_id = site.add("queued")
+    page = site.client.get(f"/datasets/{job_id}", headers={"Accept": BROWSER})
+    assert "One other data set is before it." in page.text
+
+
+def test_what_goes_wrong_here(site: Site) -> None:
+    """A fault of the server is told in brief, and logged."""
+    job_id = site.add_done()
+    site.state.place(job_id).findings.write_bytes(b"no findings")
+    answer = site.client.get(f"/datasets/{job_id}")
+    assert problem(answer) == (500, "The request failed", "The server's log says why.")
 
 
 def test_database_locked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,35 +16,14 @@ from podium.web.words import (
     capitalised,
     coverage,
     form_of,
-    level_percent,
     likelihood,
     listed,
     measure,
     number_form,
-    percent,
     small,
     value_spread,
     value_words,
 )
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0.0%"),
-        (0.0004, "< 0.1%"),
-        (0.001, "0.1%"),
-        (0.1234, "12.3%"),
-        (0.5, "50.0%"),
-        (0.999, "99.9%"),
-        (0.9991, "> 99.9%"),
-        (0.9999999, "> 99.9%"),
-        (1, "100.0%"),
-    ],
-)
-def test_percent(share: float, text: str) -> None:
-    """A share is never 0 or 100 percent unless it is."""
-    assert percent(share) == text
 
 
 @pytest.mark.parametrize(
@@ -168,12 +147,6 @@ def test_measure() -> None:
         "1132.55 kg", "1133", "12.3 s",
     ]  # fmt: skip
 
-
-def test_level() -> None:
-    """A level is told as it was asked for."""
-    assert [level_percent(level) for level in (0.9, 0.999, 0.57, 0.12345)] == [
-        "90%", "99.9%", "57%", "12.345%",
-    ]  # fmt: skip
 
 
 def test_capitalised() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from podium.charts.frame import (
     Floats,
     Spec,
+    category,
     coloured,
     framed,
     layer,
@@ -46,11 +47,11 @@ def two_histograms(groups: Mapping[str, Floats], title: str, high: float) -> Spe
     edges = np.linspace(0, high, BINS + 1)
     half = (edges[1] - edges[0]) / 2
     bars: list[dict[str, Any]] = []
-    for number_, (name, values) in enumerate(groups.items()):
+    for place, (name, values) in enumerate(groups.items()):
         counts = np.histogram(np.clip(values, 0, high), edges)[0]
         bars += [
-            {"of": name, "low": short(edges[i] + number_ * half, high),
-             "high": short(edges[i] + (number_ + 1) * half, high), "rows": int(counts[i]),
+            {"of": name, "low": short(edges[i] + place * half, high),
+             "high": short(edges[i] + (place + 1) * half, high), "rows": int(counts[i]),
              "share": short(counts[i] / max(1, len(values)))}
             for i in range(BINS) if counts[i]
         ]  # fmt: skip
@@ -70,8 +71,7 @@ def counted(counts: Mapping[str, int], target: str) -> Spec:
     order = sorted(counts.items(), key=lambda one: -one[1])
     shown, total = order[:MOST_BARS], max(1, sum(counts.values()))
     bars = [{"label": label, "rows": rows, "share": short(rows / total)} for label, rows in shown]
-    y: Spec = {"field": "label", "type": "nominal", "sort": None, "title": None,
-               "axis": {"labelLimit": 140}}  # fmt: skip
+    y = category("label", title=None, axis={"labelLimit": 140})
     marks = layer(bars, "bar", "count", y=y, x=number("rows", title="Rows", axis={"tickCount": 4}),
                   tooltip=lines(label=target, rows=("rows", ",d"),
                                 share=("share", ".1%")))  # fmt: skip

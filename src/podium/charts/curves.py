@@ -15,6 +15,7 @@ from podium.charts.frame import (
     coloured,
     evenly,
     framed,
+    guide,
     layer,
     lines,
     number,
@@ -37,8 +38,8 @@ class Curve(NamedTuple):
 
 def roc(curves: Sequence[Curve]) -> Spec:
     """Return lines of the true positive rate against the false positive rate."""
-    diagonal = _segment((0, 0), (1, 1))
-    return _shares(curves, ("False positive rate", "True positive rate"), "ROC curves", diagonal)
+    titles = ("False positive rate", "True positive rate")
+    return _shares(curves, titles, "ROC curves", guide((0, 0), (1, 1)))
 
 
 def precision_recall(curves: Sequence[Curve]) -> Spec:
@@ -82,7 +83,7 @@ def reliability(low: Floats, probability: Floats, right: Floats, rows: NDArray[n
     about = [f"{one['rows']} answers of mean probability {one['x']:.1%}: {one['y']:.1%} right."
              for one in bins]  # fmt: skip
     return framed(" ".join(["Reliability diagram.", *about]), _TALL,
-                  [bars, _segment((0, 0), (1, 1)), dots])  # fmt: skip
+                  [bars, guide((0, 0), (1, 1)), dots])  # fmt: skip
 
 
 def _shares(
@@ -114,12 +115,6 @@ def _chosen(curve: Curve) -> NDArray[np.intp]:
     if not along[-1]:
         return evenly(len(along), POINTS)
     return np.unique(np.searchsorted(along, np.linspace(0, along[-1], POINTS)))
-
-
-def _segment(start: tuple[float, float], stop: tuple[float, float]) -> Spec:
-    row = {"x": start[0], "y": start[1], "x2": stop[0], "y2": stop[1]}
-    return layer([row], "rule", "guide", x=number("x"), y=number("y"), x2={"field": "x2"},
-                 y2={"field": "y2"})  # fmt: skip
 
 
 def _floor(curves: Sequence[Curve]) -> float:

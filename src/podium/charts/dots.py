@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from podium.charts.frame import Spec, coloured, framed, layer, lines, number, one_line, short
+from podium.charts.frame import (
+    Spec,
+    category,
+    coloured,
+    framed,
+    layer,
+    lines,
+    number,
+    one_line,
+    short,
+)
 
 
 class Dot(NamedTuple):
@@ -31,9 +41,8 @@ def dots(found: Sequence[Dot], unit: str | None) -> Spec:
            if one.low is not None and one.high is not None else {})
         for one in found
     ]  # fmt: skip
-    y: Spec = {"field": "metric", "type": "nominal", "sort": None, "title": None,
-               "scale": {"paddingInner": 0.3}, "axis": {"labelLimit": 130}}  # fmt: skip
-    aside: Spec = {"field": "model", "type": "nominal", "sort": None, "scale": {"domain": models}}
+    y = category("metric", title=None, scale={"paddingInner": 0.3}, axis={"labelLimit": 130})
+    aside = category("model", scale={"domain": models})
     axis = {"tickCount": 5} | ({} if unit is not None else {"format": ".0%"})
     x = number("value", title=unit or None, axis=axis, scale={"zero": False})
     form = ".4g" if unit is not None else ".1%"

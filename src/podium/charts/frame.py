@@ -48,6 +48,11 @@ def number(field: str, **more: Any) -> Spec:
     return {"field": field, "type": "quantitative", **more}
 
 
+def category(field: str, **more: Any) -> Spec:
+    """Return the encoding of names, in the order in which they come."""
+    return {"field": field, "type": "nominal", "sort": None, **more}
+
+
 def share(field: str, title: str, **more: Any) -> Spec:
     """Return the encoding of a share or a probability, from 0 to 1."""
     axis = {"format": ".0%", "tickCount": 5, "labelFlush": False}
@@ -76,6 +81,13 @@ def coloured(field: str, names: Sequence[str]) -> Spec:
     legend = {"title": None, "orient": "bottom", "columns": columns, "labelLimit": 280}
     return {"color": {"field": field, "type": "nominal", "scale": {"domain": list(names)},
                       "legend": legend}}  # fmt: skip
+
+
+def guide(start: tuple[float, float], stop: tuple[float, float]) -> Spec:
+    """Return the layer of a straight line from one point to another, for the eye to compare."""
+    row = dict(zip(("x", "y", "x2", "y2"), (*start, *stop), strict=True))
+    return layer([row], "rule", "guide", x=number("x"), y=number("y"), x2={"field": "x2"},
+                 y2={"field": "y2"})  # fmt: skip
 
 
 def one_line(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.charts.frame import Spec, framed, layer, lines, number, short
+from podium.charts.frame import Spec, category, framed, layer, lines, number, short
 
 MOST_LABELS: Final = 20
 """How many labels a matrix has; smaller cells cannot be read."""
@@ -54,8 +54,8 @@ def _side(field: str, title: str, names: Sequence[str]) -> Spec:
     axis: Spec = {"labelLimit": 96, "domain": False}
     if field == "said":
         axis["labelAngle"] = -40 if sum(map(len, names)) > 28 else 0
-    return {"field": field, "type": "nominal", "sort": None, "title": title, "axis": axis,
-            "scale": {"domain": list(names), "paddingInner": 0.04}}  # fmt: skip
+    scale = {"domain": list(names), "paddingInner": 0.04}
+    return category(field, title=title, axis=axis, scale=scale)
 
 
 def _texts(cells: Sequence[dict[str, Any]], labels: int, dark: bool) -> list[Spec]:

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from podium.charts.frame import SCHEMA, Floats, Spec
+from podium.charts.frame import SCHEMA, Floats, Spec, category, evenly, short
 from podium.prediction import ClassPrediction, Interval, Prediction, ValuePrediction
 
 MOST_CLASSES: Final = 6
@@ -51,7 +51,7 @@ class _Scale(NamedTuple):
 
     def short(self, number: float) -> float:
         """Return a number as finely as a picture can show it."""
-        return round(number, 3 - floor(log10(self.high - self.low)))
+        return short(number, self.high - self.low)
 
 
 def spread(prediction: Prediction, target: str) -> Spec | None:
@@ -178,8 +178,8 @@ def _bands(columns: Sequence[Column], scale: _Scale) -> Spec:
         "data": {"values": [_summary(column, scale) for column in columns]},
         "mark": {"type": "bar", "style": "interval", "width": {"band": 2 * _HALF}},
         "encoding": {
-            "x": {"field": "label", "type": "nominal", "sort": None, "title": None,
-                  "scale": {"padding": 0}, "axis": axis if any(labels) else None},
+            "x": category("label", title=None, scale={"padding": 0},
+                          axis=axis if any(labels) else None),
             "y": {"field": low, **scale.encoding},
             "y2": {"field": high},
             "tooltip": _told(scale, *dict.fromkeys(("mean", low, high))),
@@ -274,8 +274,7 @@ def _marks(columns: Sequence[Column], scale: _Scale) -> list[Spec]:
     rows: list[Spec] = []
     for number, column in enumerate(columns):
         values = np.sort(column.values)
-        if len(values) > MOST_MARKS:
-            values = values[np.linspace(0, len(values) - 1, MOST_MARKS).round().astype(int)]
+        values = values[evenly(len(values), MOST_MARKS)]
         rows += [
             {"value": scale.short(value), "place": round(number + 0.5 + offset, 3)}
             for value, offset in zip(values.tolist(), _offsets(values, scale), strict=True)

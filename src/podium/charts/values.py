@@ -7,7 +7,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.charts.frame import Floats, Spec, ends, evenly, framed, layer, lines, number, short
+from podium.charts.frame import (
+    Floats,
+    Spec,
+    ends,
+    evenly,
+    framed,
+    guide,
+    layer,
+    lines,
+    number,
+    short,
+)
 from podium.charts.passes import widened
 
 MOST_POINTS: Final = 300
@@ -30,7 +41,7 @@ def predicted(
     low, high = widened(*ends(truth, value, *bounds))
     points = [{"x": short(truth[i], high - low), "y": short(value[i], high - low)}
               for i in chosen(truth)]  # fmt: skip
-    layers = [_rule(low, low, high, high)]
+    layers = [guide((low, low), (high, high))]
     if lower is not None and upper is not None:
         for point, i in zip(points, chosen(truth), strict=True):
             if np.isfinite(lower[i]) and np.isfinite(upper[i]):
@@ -58,14 +69,9 @@ def residuals(truth: Floats, value: Floats, title: str) -> Spec:
                  y=_axis("y", "Residual: true minus predicted", least, most),
                  tooltip=lines(x=("predicted", ".5g"), y=("residual", ".3g")))  # fmt: skip
     return framed(f"Residuals of {len(points)} rows, from {least:.3g} to {most:.3g}.", 260,
-                  [_rule(low, 0.0, high, 0.0), dots])  # fmt: skip
+                  [guide((low, 0.0), (high, 0.0)), dots])  # fmt: skip
 
 
 def _axis(field: str, title: str, low: float, high: float) -> Spec:
     return number(field, title=title, axis={"tickCount": 5},
                   scale={"domain": [low, high], "zero": False, "nice": True})  # fmt: skip
-
-
-def _rule(x: float, y: float, x2: float, y2: float) -> Spec:
-    return layer([{"x": x, "y": y, "x2": x2, "y2": y2}], "rule", "guide", x=number("x"),
-                 y=number("y"), x2={"field": "x2"}, y2={"field": "y2"})  # fmt: skip

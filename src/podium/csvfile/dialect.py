@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TextIO, TypeVar
 
+from podium.errors import Mistake
 from podium.filekinds import foreign
 
 T = TypeVar("T")
@@ -35,6 +36,11 @@ class CsvError(ValueError):
     def __init__(self, file: Path, reason: str, line: int = 0) -> None:
         self.reason, self.line = reason, line
         super().__init__(f"{file}, line {line}: {reason}" if line else f"{file} {reason}")
+
+    @property
+    def mistake(self) -> Mistake:
+        """The mistake with its place, among those of a file of data."""
+        return Mistake(f"line {self.line}" if self.line else "CSV", self.reason)
 
 
 def read_text(file: Path, read: Callable[[TextIO], T]) -> T:

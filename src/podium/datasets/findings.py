@@ -5,11 +5,14 @@ The page, the report, the command line and the API are made from it.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 from podium.datasets.wishes import Staged, Wishes
+
+RARE: Final = 0.05
+"""A paired test with a p-value below this tells two models apart."""
 
 
 class Metric(Struct, frozen=True):
@@ -17,7 +20,8 @@ class Metric(Struct, frozen=True):
 
     `name` is a word for programs ("accuracy", "f1_macro", "f1", "rmse"), `label` the class of one
     that belongs to a class. `better` tells which way is better, if either is, `about` what it
-    means, or why it is not known. `interval` says how `low` and `high` were found.
+    means, whatever the model, or why it is not known, and `detail` what holds of this model's value
+    alone. `interval` says how `low` and `high` were found.
     """
 
     name: str
@@ -29,6 +33,7 @@ class Metric(Struct, frozen=True):
     unit: str | None = None
     better: Literal["higher", "lower"] | None = None
     about: str = ""
+    detail: str = ""
     interval: str = ""
 
 
@@ -85,7 +90,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
 class Findings(Struct, frozen=True, kw_only=True):
     """All that is told of one data set.
 
-    `failed` rows have no answer, for the reasons in `problems`: the first few, by row from 1.
+    `failed` rows have no answer, `partly` those of some models alone; `problems` are the reasons of
+    the first few of both, by row from 1.
     `bootstrap` is how often the rows were drawn anew (0: not at all), and `level` the confidence
     level of the intervals.
     """
@@ -100,6 +106,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     problems: tuple[tuple[int, str], ...]
     staged: Staged
     wishes: Wishes
+    partly: int = 0
     level: float = 0.95
     bootstrap: int = 0
     models: tuple[Judged, ...] = ()

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import duckdb
 
 from podium.app import App
-from podium.datasets.export import Format
 from podium.datasets.findings import Findings
-from podium.datasets.place import Place
+from podium.datasets.place import Format, Place
 from podium.datasets.progress import progress_bar
 from podium.datasets.reading import Upload
 from podium.datasets.run import run

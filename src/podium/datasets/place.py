@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from podium.datasets.export import Format
+import msgspec
 
 Step = Literal["reading", "scoring", "judging", "writing"]
 """What is done with a data set, in this order."""
+Progress = Callable[[Step, int, int], None]
+"""Hears what is done, how far, and of how much; what it raises ends the run, and it may go on."""
+Rows = Callable[[int, int], None]
+"""Hears of how many rows a step is done, and of how many; what it raises ends it."""
+Format = Literal["csv", "parquet"]
+"""What results are written as."""
 
 
 class Place(NamedTuple):
@@ -36,6 +42,12 @@ class Place(NamedTuple):
     def results(self, kind: Format) -> Path:
         """The results in a format."""
         return self.folder / f"results.{kind}"
+
+    def write(self, file: Path, told: object) -> None:
+        """Write as JSON what is told; there is the old file or the new one, whole."""
+        part = file.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(told))
+        part.replace(file)
 
     def clean(self) -> None:
         """Remove what a piece of work that has ended early left half written."""

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from podium.datasets.place import Step
-from podium.datasets.run import Progress
+from podium.datasets.place import Progress, Step
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
-import msgspec
 from msgspec import structs
 
 from podium.app import App
-from podium.datasets.export import Export, Format
+from podium.datasets.dataset import Dataset, asked_models
 from podium.datasets.findings import Findings
-from podium.datasets.place import Place as Place
-from podium.datasets.place import Step
+from podium.datasets.judging import find
+from podium.datasets.place import Format, Place, Progress
 from podium.datasets.reading import Upload, stage
-from podium.datasets.scoring import Scoring, asked_models
-from podium.datasets.telling import find
+from podium.datasets.scoring import Scoring
 from podium.datasets.wishes import Staged, Wishes
 from podium.datasets.work import Work
-
-Progress = Callable[[Step, int, int], None]
-"""Hears what is done, how far, and of how much; what it raises ends the run, and it may go on."""
+from podium.datasets.writing import Export
 
 
 def take_in(app: App, place: Place, upload: Upload, wishes: Wishes, progress: Progress) -> Staged:
@@ -53,17 +50,13 @@ def run(
     models = asked_models(app, wishes)
     staged = take_in(app, place, upload, wishes, progress)
     with Work(place.work) as work:
-        scoring = Scoring(app, work, staged, wishes, upload.file)
-        scoring.run(lambda done, rows: progress("scoring", done, rows))
+        data = Dataset(app, models, upload, wishes, staged, work)
+        Scoring(data).run(partial(progress, "scoring"))
         progress("judging", 0, 1)
         export = Export(work, staged, app.signature, models)
-        findings = find(app, work, staged, wishes, scoring.models, upload)
+        findings = find(data)
         findings = structs.replace(findings, notes=(*findings.notes, *export.notes))
         for kind in kinds:
-            export.write(
-                place.results(kind), kind, lambda done, rows: progress("writing", done, rows)
-            )
-    part = place.findings.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(findings))
-    part.replace(place.findings)
+            export.write(place.results(kind), kind, partial(progress, "writing"))
+    place.write(place.findings, findings)
     return findings

@@ -25,6 +25,13 @@ MEMORY: Final = "200MB"
 ROW_GROUP: Final = 122_880
 """In so many rows DuckDB keeps a table: as many at once are written straight into the file, fewer
 go through its log first."""
+_LEAST_ROWS: Final = 2048
+_WIDE: Final = 100
+_SMALL_BLOCK: Final = 16_384
+"""In bytes. DuckDB holds a block of each column that it reads, else of 256 KiB; small ones take
+longer, and so are for tables of many columns alone."""
+_GROUP_CELLS: Final = 2_000_000
+"""DuckDB holds whole groups of rows of all columns in memory: of a wide table smaller ones."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -35,6 +42,12 @@ class Tally:
 
     answered: int = 0
     failed: int = 0
+
+
+def group_rows(columns: int) -> int:
+    """Return how many rows of so many columns stand in a group, for DuckDB to hold some."""
+    rows = _GROUP_CELLS // columns // _LEAST_ROWS * _LEAST_ROWS
+    return max(_LEAST_ROWS, min(rows, ROW_GROUP))
 
 
 class Work:
@@ -55,13 +68,12 @@ class Work:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        self.con = duckdb.connect(file, config=settings)
+        # Beside a database in memory, since sizes are chosen when one is attached.
+        self.con = duckdb.connect(config=settings)
         # Packing texts would take as long as scoring them, and the file is gone soon.
         self.con.execute("SET disabled_compression_methods = 'fsst,dict_fsst'")
-        self._reading = self.con.cursor()
+        self._attach()
         self._known: set[str] = set()
-        self.con.execute("CREATE TABLE IF NOT EXISTS staged (told VARCHAR)")
-        self.con.execute("CREATE TABLE IF NOT EXISTS scored (rows BIGINT, tallies BIGINT[][])")
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +82,27 @@ class Work:
         self, kind: type[BaseException] | None, err: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.con.close()
+
+    def make_room(self, columns: int) -> None:
+        """Get ready for an `input` table of so many columns, before it is made."""
+        self.con.execute("USE memory; DETACH work")
+        self.file.unlink()  # only a new file takes another size of blocks
+        block = [f"BLOCK_SIZE {_SMALL_BLOCK}"] if columns > _WIDE else []
+        self._attach(f"ROW_GROUP_SIZE {group_rows(columns)}", *block)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection of its own to the same tables, for another thread."""
+        cursor = self.con.cursor()
+        cursor.execute("USE work")
+        return cursor
+
+    def _attach(self, *options: str) -> None:
+        name = str(self.file).replace("'", "''")
+        told = f"({', '.join(options)})" if options else ""
+        self.con.execute(f"ATTACH '{name}' AS work {told}; USE work")
+        self._reading = self.cursor()
+        self.con.execute("CREATE TABLE IF NOT EXISTS staged (told VARCHAR)")
+        self.con.execute("CREATE TABLE IF NOT EXISTS scored (rows BIGINT, tallies BIGINT[][])")
 
     @property
     def staged(self) -> Staged | None:
@@ -93,7 +126,8 @@ class Work:
         One thread may read while another one does all else.
         """
         wanted = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
-        query = f"SELECT {wanted} FROM input WHERE rowid >= {start} AND rowid < {stop}"  # noqa: S608
+        there = f"FROM input WHERE rowid >= {start} AND rowid < {stop}"
+        query = f"SELECT {wanted} {there} ORDER BY rowid"  # noqa: S608
         return self._reading.execute(query).fetchnumpy()
 
     def problems(self, start: int, stop: int) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -10,7 +11,9 @@ from podium.datasets.place import Step
 from podium.datasets.wishes import Staged, Wishes
 
 State = Literal["received", "ready", "queued", "running", "done", "failed", "cancelled"]
+WAITING: Final = ("received", "queued")
 ENDED: Final = ("done", "failed", "cancelled")
+ID: Final = re.compile("[0-9a-f]{32}")
 
 
 class Job(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from platformdirs import user_state_path
 
 from podium.datasets.place import Place
 from podium.errors import StateError
+from podium.jobs.job import ID
 
 if TYPE_CHECKING:
     from podium.jobs.store import JobStore
@@ -43,7 +44,7 @@ class StateFolder:
 
     def place(self, job_id: str) -> Place:
         """Return the folder of a data set, which need not be there."""
-        if not re.fullmatch(r"[0-9a-f]{32}", job_id):
+        if not ID.fullmatch(job_id):
             raise ValueError(f"{job_id!r} is not the id of a data set")
         return Place(self.datasets / job_id)
 

@@ -6,7 +6,6 @@ lease; whoever has lost it changes nothing any more.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Collection
@@ -20,10 +19,9 @@ from sqlalchemy import ColumnElement, Row
 from podium.datasets.wishes import Staged, Wishes
 from podium.errors import StateError, WrongState
 from podium.jobs.database import Database, jobs
-from podium.jobs.job import ENDED, Job, State
+from podium.jobs.job import ENDED, ID, WAITING, Job, State
 
 KEEP_S: Final = 86400.0
-WAITING: Final = ("received", "queued")
 WORKED_ON: Final = ("received", "queued", "running")
 _JSON: Final = {"wishes": Wishes, "staged": Staged}
 _FIELDS: Final = tuple(jobs.c[name] for name in Job.__struct_fields__)
@@ -65,7 +63,7 @@ class JobStore:
 
     def get(self, job_id: str) -> Job | None:
         """Return a job; None if there is none of this id, or it is another application's."""
-        if not re.fullmatch(r"[0-9a-f]{32}", job_id):
+        if not ID.fullmatch(job_id):
             return None
         with self._database.begin() as con:
             return _job(con.execute(sa.select(*_FIELDS).where(self._own(job_id))).one_or_none())
@@ -79,10 +77,7 @@ class JobStore:
         waits = jobs.c.state.in_(("ready", "failed"))
         values = {"state": "queued", "start": True, "wishes": wishes, "error": None,
                   "removed_at": None, "step": None, "step_done": 0, "attempts": 0}  # fmt: skip
-        job = self._change(job_id, waits, values)
-        if job is None:
-            self._refuse(job_id, "started")
-        return job
+        return self._change(job_id, "started", waits, values)
 
     def cancel(self, job_id: str) -> Job | None:
         """End a job; whoever works on it finds its lease lost. None if there is none of this id.
@@ -92,11 +87,7 @@ class JobStore:
         """
         values = {"state": "cancelled", "owner": None, "leased_until": None,
                   "removed_at": time.time() + self.keep_s}  # fmt: skip
-        open_still = jobs.c.state.not_in(ENDED)
-        job = self._change(job_id, open_still, values)
-        if job is None:
-            self._refuse(job_id, "cancelled")
-        return job
+        return self._change(job_id, "cancelled", jobs.c.state.not_in(ENDED), values)
 
     def remove(self, job_id: str) -> bool:
         """Forget a job, also one that is worked on; return whether it was there."""
@@ -105,9 +96,13 @@ class JobStore:
 
     def count_waiting(self) -> int:
         """Return how many jobs wait for a worker."""
-        waiting = sa.and_(self._ours, jobs.c.state.in_(WAITING), jobs.c.owner.is_(None))
-        with self._database.begin() as con:
-            return con.execute(sa.select(sa.func.count()).where(waiting)).scalar_one()
+        return self._count(jobs.c.state.in_(WAITING), jobs.c.owner.is_(None))
+
+    def count_before(self, job: Job) -> int:
+        """Return how many jobs a worker has, or takes, before one that waits."""
+        place = sa.tuple_(jobs.c.created, jobs.c.id)
+        sooner = sa.or_(jobs.c.owner.is_not(None), place < sa.tuple_(job.created, job.id))
+        return self._count(jobs.c.state.in_(WORKED_ON), sooner, jobs.c.id != job.id)
 
     def claim(self, owner: str, lease_s: float, dead: Collection[str] = ()) -> Job | None:
         """Lease the oldest job that nobody works on, or whose worker is gone.
@@ -168,6 +163,11 @@ class JobStore:
         with self._database.begin() as con:
             return set(con.execute(sa.select(jobs.c.id).where(self._ours)).scalars())
 
+    def _count(self, *those: ColumnElement[bool]) -> int:
+        with self._database.begin() as con:
+            counted = sa.select(sa.func.count()).select_from(jobs).where(self._ours, *those)
+            return con.execute(counted).scalar_one()
+
     @property
     def _ours(self) -> ColumnElement[bool]:
         return jobs.c.application == self.application
@@ -175,17 +175,18 @@ class JobStore:
     def _own(self, job_id: str) -> ColumnElement[bool]:
         return sa.and_(jobs.c.id == job_id, self._ours)
 
-    def _change(self, job_id: str, when: ColumnElement[bool], values: dict[str, Any]) -> Job | None:
+    def _change(
+        self, job_id: str, verb: str, when: ColumnElement[bool], values: dict[str, Any]
+    ) -> Job | None:
+        """Change a job in the states in which it can be; None if there is none of this id."""
         change = sa.update(jobs).where(self._own(job_id), when).returning(*_FIELDS)
         with self._database.begin() as con:
             found = con.execute(change.values(_plain({"updated": time.time(), **values})))
-            return _job(found.one_or_none())
-
-    def _refuse(self, job_id: str, verb: str) -> None:
-        """Tell why a job was not changed, if it is there."""
-        job = self.get(job_id)
-        if job is not None:
-            raise WrongState(f"This data set is {job.state}: it cannot be {verb} now.")
+            changed = _job(found.one_or_none())
+        refused = None if changed else self.get(job_id)
+        if refused:
+            raise WrongState(f"This data set is {refused.state}: it cannot be {verb} now.")
+        return changed
 
     def _update(self, job_id: str, owner: str, values: dict[str, Any]) -> bool:
         held = sa.and_(self._own(job_id), jobs.c.owner == owner, jobs.c.state.not_in(ENDED))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 from typing import Final
 
+from podium.jobs.job import ID
 from podium.jobs.state import StateFolder
 from podium.jobs.store import JobStore
 
@@ -21,7 +21,7 @@ def sweep(store: JobStore, state: StateFolder, now: float) -> None:
     if not state.datasets.is_dir():
         return
     # Listed before the jobs are asked for: a folder made meanwhile is not among them.
-    folders = [path for path in state.datasets.iterdir() if re.fullmatch("[0-9a-f]{32}", path.name)]
+    folders = [path for path in state.datasets.iterdir() if ID.fullmatch(path.name)]
     known = store.ids() if folders else set()
     for folder in folders:
         if folder.name not in known and now - _changed(folder) > ORPHANED_S:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 from collections.abc import Iterator
@@ -14,15 +13,15 @@ from msgspec import Struct
 
 from podium.app import App
 from podium.calibrated import calibration_file
+from podium.datasets.dataset import asked_models
 from podium.datasets.place import Place
 from podium.datasets.reading import Upload
 from podium.datasets.run import run, take_in
-from podium.errors import DataError, ModelError, RequestError, SpecError
+from podium.errors import DISK_FULL, DataError, ModelError, RequestError, SpecError
 from podium.jobs.job import Job
-from podium.jobs.report import Report
+from podium.jobs.progress import JobProgress
 
 LOCKED_S: Final = 0.2
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ROOM: Final = ("no space left", "file too large", "disk quota exceeded")
 
 log = logging.getLogger("podium")
@@ -38,8 +37,8 @@ class Basis(Struct, frozen=True):
 class Task:
     """One job in a worker's hands."""
 
-    def __init__(self, app: App, job: Job, place: Place, report: Report) -> None:
-        self._app, self._job, self._place, self._report = app, job, place, report
+    def __init__(self, app: App, job: Job, place: Place, progress: JobProgress) -> None:
+        self._app, self._job, self._place, self._progress = app, job, place, progress
         self._upload = Upload(place.upload, job.name)
 
     def perform(self) -> dict[str, Any]:
@@ -53,20 +52,20 @@ class Task:
             except duckdb.IOException as err:
                 if "lock" not in str(err):
                     raise
-                self._report.wait(LOCKED_S)
+                self._progress.wait(LOCKED_S)
 
     def _go_on(self) -> dict[str, Any]:
         job = self._job
         if job.state == "received":
             self._found_on(Basis(job.wishes.target))
-            staged = take_in(self._app, self._place, self._upload, job.wishes, self._report)
+            staged = take_in(self._app, self._place, self._upload, job.wishes, self._progress)
             known = {"staged": staged, "rows": staged.rows}
             if not job.start:
                 return {"state": "ready", "step": None, "attempts": 0, **known}
-            self._report.tell(state="running", **known)
+            self._progress.tell(state="running", **known)
         self._found_on(Basis(job.wishes.target, self._deciding()))
         findings = run(
-            self._app, self._place, self._upload, job.wishes, ("csv", "parquet"), self._report
+            self._app, self._place, self._upload, job.wishes, ("csv", "parquet"), self._progress
         )
         return {"state": "done", "staged": findings.staged, "rows": findings.rows,
                 "rows_done": findings.rows, "rows_failed": findings.failed}  # fmt: skip
@@ -77,16 +76,15 @@ class Task:
         before = msgspec.json.decode(file.read_bytes(), type=Basis) if file.exists() else basis
         if before.target != basis.target or before.answers not in (None, basis.answers):
             self._place.forget_work()
-            self._report.begin_anew()
-        part = file.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(basis))
-        part.replace(file)
+            self._progress.begin_anew()
+        self._place.write(file, basis)
 
     def _deciding(self) -> str:
         """Return what names all that decides the answers: wishes, models, calibrations."""
         digest = hashlib.sha256(msgspec.json.encode(self._job.wishes))
+        asked = asked_models(self._app, self._job.wishes)
         for spec in self._app.spec.models:
-            if spec.name in (self._job.wishes.models or self._app.names[:1]):
+            if spec.name in asked:
                 digest.update(self._app.version(spec.name).encode())
                 digest.update(self._app.settings(spec).encode())
                 calibration = calibration_file(self._app.folder, spec)
@@ -121,5 +119,5 @@ def _chain(err: BaseException | None) -> Iterator[BaseException]:
 
 def _is_full(err: BaseException) -> bool:
     if isinstance(err, OSError):
-        return err.errno in _FULL
+        return err.errno in DISK_FULL
     return isinstance(err, duckdb.Error) and any(word in str(err).lower() for word in _NO_ROOM)

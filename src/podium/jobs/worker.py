@@ -21,7 +21,7 @@ from podium.folder import parse
 from podium.jobs.guard import LEASE_S, Guard
 from podium.jobs.job import Job
 from podium.jobs.owner import dead_among, own_name
-from podium.jobs.report import Lost, Report, Stopped
+from podium.jobs.progress import JobProgress, Lost, Stopped
 from podium.jobs.state import StateFolder, state_folder
 from podium.jobs.store import JobStore
 from podium.logs import log_to_stderr
@@ -121,9 +121,9 @@ class Worker:
         from podium.jobs.task import Task, reason
 
         place = self._state.place(job.id)
-        report = Report(self._store, self._guard, job)
+        progress = JobProgress(self._store, self._guard, job)
         try:
-            return Task(self._application(), job, place, report).perform()
+            return Task(self._application(), job, place, progress).perform()
         except (Stopped, Lost):
             raise
         except Exception as err:  # whatever a maker's code raises; the worker goes on

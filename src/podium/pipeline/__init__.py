@@ -20,7 +20,7 @@ from podium.errors import (
     SpecError,
 )
 from podium.folder import FILE
-from podium.options import Options
+from podium.options import DEFAULT_LEVEL, Options
 from podium.pipeline.calibration import Calibration
 from podium.pipeline.decode import Items
 from podium.pipeline.early import Early
@@ -167,12 +167,16 @@ class Pipeline:
         """Return scores as a calibration makes them, where there is one."""
         return self.calibration.scaled(scores) if self.calibration else scores
 
+    def level(self, asked: float | None) -> float:
+        """Return the level asked for; where none is, that of the calibration, if there is one."""
+        own = self.calibration.confidence_level if self.calibration else DEFAULT_LEVEL
+        return own if asked is None else asked
+
     def _answer(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:
         """Return predictions; a calibration's own level counts where none is asked for."""
         if self.calibration is None:
             return self._predictions(items, scores, options)
-        level = options.level(self.calibration.confidence_level)
-        options = structs.replace(options, confidence_level=level)
+        options = structs.replace(options, confidence_level=self.level(options.confidence_level))
         predictions = self._predictions(items, scores, options)
         return self.calibration.attach(predictions, scores, self.signature.labels, items, options)
 

@@ -270,13 +270,14 @@ def ranks(probabilities: Floats) -> NDArray[np.intp]:
     return np.argsort(-probabilities, axis=1, kind="stable")
 
 
-def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, trials: float, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of a share (Wilson 1927, "Probable Inference")."""
     z = NormalDist().inv_cdf((1 + level) / 2)
     share, weight = successes / trials, z * z / trials
     centre = (share + weight / 2) / (1 + weight)
     reach = z / (1 + weight) * math.sqrt(share * (1 - share) / trials + weight / (4 * trials))
-    return max(0.0, centre - reach), min(1.0, centre + reach)
+    # Rounding would leave them next to 0 and 1.
+    return centre - reach if successes > 0 else 0.0, centre + reach if successes < trials else 1.0
 
 
 def _there_are(rows: int) -> str:

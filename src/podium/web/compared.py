@@ -10,6 +10,7 @@ from typing import NamedTuple
 from podium.app import App
 from podium.charts import widened
 from podium.prediction import Answer, ClassPrediction, Interval, ValuePrediction
+from podium.rounding import level_percent, percent
 from podium.web.problem import Problem
 from podium.web.view import cautions, title_of
 from podium.web.words import (
@@ -18,9 +19,7 @@ from podium.web.words import (
     between,
     covered_by,
     deviation,
-    level_percent,
     measure,
-    percent,
     small,
     value_words,
 )

@@ -9,7 +9,7 @@ from flask import url_for
 from msgspec import Struct
 
 from podium.app import App
-from podium.datasets.findings import Comparison, Figure, Findings, Metric
+from podium.datasets.findings import Comparison, Figure, Findings, Judged, Metric
 from podium.datasets.place import Step
 from podium.datasets.wishes import Column
 from podium.jobs.job import Job, State
@@ -125,10 +125,6 @@ def answer_of(app: App, job: Job, findings: Findings | None) -> DatasetAnswer:
     """Return a job as JSON tells it; `findings` are there once it is done."""
     staged, known = job.staged, {one.model: one for one in findings.models} if findings else {}
     names = job.wishes.models or app.names[:1]
-    models = [ModelAnswer(name=name, title=title_of(app, name) if name in app.names else name,
-                          **{key: getattr(known.get(name), key, None)
-                             for key in ("version", "rows", "judged", "counts")})
-              for name in names]  # fmt: skip
     notes = [*(staged.notes if staged else ()), *(findings.notes if findings else ())]
     return DatasetAnswer(
         id=job.id,
@@ -137,7 +133,7 @@ def answer_of(app: App, job: Job, findings: Findings | None) -> DatasetAnswer:
         name=job.name,
         created=_time(job.created),
         removed_at=None if job.removed_at is None else _time(job.removed_at),
-        models=models,
+        models=[_model(app, name, known.get(name)) for name in names],
         target=job.wishes.target,
         confidence_level=job.wishes.confidence_level,
         seed=job.wishes.seed,
@@ -162,6 +158,15 @@ def figures_of(findings: Findings) -> dict[tuple[str | None, str], Figure]:
     shared: dict[tuple[str | None, str], Figure] = {(None, one.name): one
                                                     for one in findings.figures}  # fmt: skip
     return shared | own
+
+
+def _model(app: App, name: str, judged: Judged | None) -> ModelAnswer:
+    title = title_of(app, name) if name in app.names else name
+    if judged is None:
+        return ModelAnswer(name=name, title=title, version=None, rows=None, judged=None,
+                           counts=None)  # fmt: skip
+    return ModelAnswer(name=name, title=title, version=judged.version, rows=judged.rows,
+                       judged=judged.judged, counts=judged.counts)  # fmt: skip
 
 
 def _figures(job_id: str, findings: Findings) -> list[FigureAnswer]:

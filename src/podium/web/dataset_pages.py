@@ -17,11 +17,11 @@ from flask import Response, make_response, render_template, request
 
 from podium.datasets.findings import Findings
 from podium.jobs.job import Job
-from podium.signature import Signature
+from podium.web.dataset_answer import AcceptedAnswer
 from podium.web.dataset_job import job_view
 from podium.web.dataset_preview import preview
 from podium.web.dataset_view import findings_view
-from podium.web.pages import site
+from podium.web.pages import from_htmx, site
 from podium.web.problem import Problem
 
 
@@ -30,31 +30,29 @@ def upload_page(problem: Problem | None = None) -> str:
     return render_template("datasets.html", problem=problem)
 
 
-def job_page(
-    job: Job, findings: Findings | None = None, *, before: int | None = None,
-    results: Path | None = None,
-) -> Response:  # fmt: skip
+def job_page(job: Job, found: Findings | None, results: Path, before: int | None) -> Response:
     """Return the page of a data set, or what has changed in it when htmx asks.
 
-    `before` is how many are worked on before it, where that is known, `results` its results.csv.
+    `results` is where its results.csv is, or will be, `before` how many are worked on before it.
     """
     view = job_view(job, site().app.spec.limits.dataset_keep, before)
-    polled = request.headers.get("HX-Request") == "true"
+    polled = from_htmx()
     # A poll says where it stands: as long as that is so, only the progress changes.
     if polled and request.args.get("seen") == view.stage:
-        return make_response(render_template("datasets_progress.html", job=view))
-    shown = findings_view(findings) if findings else None
-    first = preview(results, len(findings.staged.columns)) if findings and results else None
+        return make_response(render_template("datasets_progress.html", job=job, view=view))
+    told: dict[str, object] = {}
+    if found:
+        first = preview(results, len(found.staged.columns))
+        told = {"found": found, "results": findings_view(found), "first": first}
     template = "datasets_changed.html" if polled else "datasets_job.html"
-    page = make_response(render_template(template, job=view, results=shown, first=first))
+    page = make_response(render_template(template, job=job, view=view, **told))
     if polled:
         page.headers["HX-Retarget"] = "#job"
     return page
 
 
-def template_csv(signature: Signature) -> str:
+def template_csv(accepted: AcceptedAnswer) -> str:
     """Return a table's header: the columns that are needed, then the target's."""
     text = io.StringIO()
-    inputs = ("text",) if signature.text is not None else signature.names
-    csv.writer(text).writerow([*inputs, signature.target])
+    csv.writer(text).writerow([*accepted.inputs, accepted.target])
     return text.getvalue()

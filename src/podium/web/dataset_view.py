@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from podium.datasets.findings import Comparison, Figure, Findings, Judged, Metric
-from podium.datasets.wishes import Staged
+from podium.datasets.findings import RARE, Comparison, Findings, Metric
 from podium.errors import counted
 from podium.web.words import number_form, percent
 
-_ALIKE: Final = 0.05
-"""A paired test with at least this p-value does not tell two models apart."""
 _OF_SETS: Final = "Prediction sets"
 _OF_VALUES: Final = "Intervals"
 _GROUPS: Final = (
@@ -22,7 +19,6 @@ _GROUPS: Final = (
     (_OF_VALUES, {"coverage", "width"}),
     ("More", None),
 )
-OF_LABELS: Final = "Each label"
 _SHARES: Final = {"accuracy", "balanced_accuracy", "coverage", "empty_sets", "precision", "recall"}
 """Metrics that are shares, and told in percent."""
 _OF_THE_TARGET: Final = {"rmse", "mae", "width"}
@@ -53,51 +49,39 @@ class CountView(NamedTuple):
 
 
 class FindingsView(NamedTuple):
-    """The results: what was scored, metrics by group, counts, comparisons, figures.
+    """The results: what was scored, metrics by group and of single labels, counts, comparisons.
 
-    `compared` holds the readings of `comparisons` by the metric that was tested. `notes` are all
-    there are, `cautions` those that say what the metrics rest on.
+    `compared` holds the readings of the paired tests by the metric that was tested.
     """
 
     headline: str
     judged: str
     note: str
-    models: tuple[Judged, ...]
     groups: tuple[tuple[str, tuple[RowView, ...]], ...]
+    of_labels: tuple[RowView, ...]
     counts: tuple[CountView, ...]
-    comparisons: tuple[str, ...]
     compared: tuple[tuple[str, tuple[str, ...]], ...]
-    figures: tuple[Figure, ...]
-    notes: tuple[str, ...]
-    cautions: tuple[str, ...]
     failed: str
-    problems: tuple[tuple[int, str], ...]
-    staged: Staged
 
     @property
     def marked(self) -> bool:
         """Whether any value is marked as the best."""
-        return any(cell and cell.best
-                   for _, rows in self.groups for row in rows for cell in row.cells)  # fmt: skip
+        rows = [*self.of_labels, *(row for _, group in self.groups for row in group)]
+        return any(cell and cell.best for row in rows for cell in row.cells)
 
 
 def findings_view(found: Findings) -> FindingsView:
     """Return what the page and the report show of the results."""
+    keys = dict.fromkeys((one.name, one.label) for model in found.models for one in model.metrics)
     return FindingsView(
         headline=_headline(found),
         judged=_judged(found),
         note=_note(found),
-        models=found.models,
-        groups=tuple(_groups(found)),
+        groups=tuple(_groups(found, [name for name, label in keys if label is None])),
+        of_labels=tuple(_row(found, *key) for key in keys if key[1] is not None),
         counts=tuple(_counts(found)),
-        comparisons=tuple(one.reading for one in found.comparisons),
         compared=tuple(_compared(found.comparisons)),
-        figures=found.figures,
-        notes=(*found.staged.notes, *found.notes),
-        cautions=found.notes,
         failed=f"{counted(found.failed, 'row')} without an answer" if found.failed else "",
-        problems=found.problems,
-        staged=found.staged,
     )
 
 
@@ -128,20 +112,15 @@ def _note(found: Findings) -> str:
     return f"Below a value stands its {level} confidence interval{f' ({how})' if how else ''}."
 
 
-def _groups(found: Findings) -> Iterator[tuple[str, tuple[RowView, ...]]]:
-    """Yield the metrics by what they tell; those of single labels last."""
-    keys = dict.fromkeys((one.name, one.label) for model in found.models for one in model.metrics)
-    left = [key for key in keys if key[1] is None]
+def _groups(found: Findings, left: list[str]) -> Iterator[tuple[str, tuple[RowView, ...]]]:
+    """Yield the metrics of these names by what they tell."""
     for title, names in _GROUPS:
         if title == (_OF_VALUES if found.labels else _OF_SETS):
             continue
-        own = [key for key in left if names is None or key[0] in names]
-        left = [key for key in left if key not in own]
+        own = [name for name in left if names is None or name in names]
+        left = [name for name in left if name not in own]
         if own:
-            yield title, tuple(_merged(_row(found, *key) for key in own))
-    of_labels = tuple(_row(found, *key) for key in keys if key[1] is not None)
-    if of_labels:
-        yield OF_LABELS, of_labels
+            yield title, tuple(_merged(_row(found, name, None) for name in own))
 
 
 def _merged(rows: Iterable[RowView]) -> list[RowView]:
@@ -214,7 +193,7 @@ def _apart(found: Findings, metrics: tuple[Metric, Metric], models: tuple[str, s
 def _tells_apart(test: Comparison) -> bool:
     p_value = test.p_value if test.adjusted is None else test.adjusted
     if p_value is not None:
-        return p_value < _ALIKE
+        return p_value < RARE
     return test.low is not None and test.high is not None and not test.low <= 0 <= test.high
 
 

@@ -30,17 +30,19 @@ from werkzeug.wrappers import Response as AnyResponse
 from podium.app import App
 from podium.datasets.findings import Findings
 from podium.errors import (
+    MissingExtra,
     Overloaded,
     RequestError,
     StateError,
     UnknownDataset,
     WrongState,
 )
-from podium.jobs.job import ENDED, Job
+from podium.jobs.job import ENDED, WAITING, Job
 from podium.web.dataset_answer import accepted_of, answer_of, figures_of
 from podium.web.dataset_pages import job_page, template_csv, upload_page
 from podium.web.dataset_wishes import OF_THE_FILE, WISHES, Asked, read_wishes
 from podium.web.form import read_form
+from podium.web.http import CSV, PARQUET
 from podium.web.pages import json_response, refuse_foreign_form, wants_page
 from podium.web.problem import problem_of
 from podium.web.upload import Fields, Received, clean_name, receive
@@ -53,7 +55,7 @@ log = logging.getLogger("podium")
 
 MAX_WAITING: Final = 100
 """So many data sets may wait for a worker."""
-_TYPES: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+_TYPES: Final = {"csv": CSV, "parquet": PARQUET}
 
 
 class Desk:
@@ -63,10 +65,10 @@ class Desk:
     most, so that a few slow senders never keep others from their answers.
     """
 
-    def __init__(self, app: App, state: StateFolder) -> None:
+    def __init__(self, app: App, state: StateFolder, threads: int) -> None:
         self.app = app
         self.state = state
-        self._uploads = threading.BoundedSemaphore(max(1, app.spec.server.threads // 2))
+        self._uploads = threading.BoundedSemaphore(max(1, threads // 2))
         self._opening = threading.Lock()
         self._store: JobStore | None = None
 
@@ -81,7 +83,7 @@ class Desk:
             if self._store is None:
                 try:
                     self._store = self.state.store(self.app.spec.limits.dataset_keep)
-                except StateError as err:
+                except (StateError, MissingExtra) as err:
                     log.error("%s", err)
                     raise Overloaded("The database of jobs cannot be used now", 5) from err
             return self._store
@@ -127,9 +129,9 @@ class Desk:
         return msgspec.json.decode(found, type=Findings)
 
 
-def add_datasets(flask: Flask, app: App, state: StateFolder) -> None:
-    """Serve an application's data sets at /datasets."""
-    flask.extensions["podium.datasets"] = Desk(app, state)
+def add_datasets(flask: Flask, app: App, state: StateFolder, threads: int) -> None:
+    """Serve an application's data sets at /datasets, in a worker of so many threads."""
+    flask.extensions["podium.datasets"] = Desk(app, state, threads)
     flask.register_blueprint(datasets)
 
 
@@ -168,7 +170,7 @@ def index() -> Response | str:
 @datasets.get("/template.csv")
 def template() -> Response:
     """An empty table with the columns that are expected."""
-    sheet = Response(template_csv(desk().app.signature), mimetype=_TYPES["csv"])
+    sheet = Response(template_csv(accepted_of(desk().app)), mimetype=CSV)
     sheet.headers.set("Content-Disposition", "attachment", filename="template.csv")
     return sheet
 
@@ -188,10 +190,11 @@ def create() -> AnyResponse | tuple[str, int]:
 @datasets.get("/<job_id>")
 def show(job_id: str) -> AnyResponse:
     """Where a data set stands, and what was found in it."""
-    job = desk().job(job_id)
+    here = desk()
+    job = here.job(job_id)
     if wants_page():
-        results = desk().state.place(job.id).results("csv") if job.state == "done" else None
-        return job_page(job, desk().findings(job), results=results)
+        before = here.store.count_before(job) if job.state in WAITING else None
+        return job_page(job, here.findings(job), here.state.place(job.id).results("csv"), before)
     answer = _told(job, 200)
     answer.add_etag()
     return answer.make_conditional(request)
@@ -272,7 +275,6 @@ def _take(here: Desk) -> Job:
         RequestError: of the kind that says what is wrong with the request.
     """
     query = _query()
-    _asked(query, {})
     with here.taking() as job_id:
         file = here.state.place(job_id).upload
         received = receive(request.environ, file, lambda fields: _asked(query, fields))

@@ -8,7 +8,7 @@ from podium.app import App
 from podium.web.dataset_answer import AcceptedAnswer, DatasetAnswer
 from podium.web.dataset_wishes import WISHES
 from podium.web.form import MULTIPART
-from podium.web.http import JSON
+from podium.web.http import CSV, JSON, PARQUET
 from podium.web.problem import PROBLEM
 from podium.web.upload import FIELD
 
@@ -25,8 +25,7 @@ _ERRORS: Final = {
     503: "No room now; try again after Retry-After seconds.",
     507: "The server's disk is full; nothing is kept.",
 }
-_PARQUET: Final = "application/vnd.apache.parquet"
-_TABLES: Final = ("text/csv", "text/tab-separated-values", _PARQUET,
+_TABLES: Final = (CSV, "text/tab-separated-values", PARQUET,
                   "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")  # fmt: skip
 
 
@@ -41,15 +40,16 @@ class Schemas(NamedTuple):
 def dataset_paths(app: App, schemas: Schemas) -> Described:
     """Return the addresses of data sets by path."""
     known = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    errors = _errors(schemas, 404, 409, 503)
     under: dict[str, Described] = {
         "": {"get": _following(schemas), "delete": _ending(schemas)},
         "/start": {"post": _starting(app, schemas)},
-        "/results.csv": {"get": _file(schemas, "results_csv", "The results as CSV.", "text/csv")},
+        "/results.csv": {"get": _file("results_csv", "The results as CSV.", CSV, errors)},
         "/results.parquet": {
-            "get": _file(schemas, "results_parquet", "The results as Parquet.", _PARQUET)
+            "get": _file("results_parquet", "The results as Parquet.", PARQUET, errors)
         },
         "/report.html": {
-            "get": _file(schemas, "report", "The report, one page to keep.", "text/html")
+            "get": _file("report", "The report, one page to keep.", "text/html", errors)
         },
         "/figures/{name}.json": {"get": _figure(schemas)},
     }
@@ -58,7 +58,7 @@ def dataset_paths(app: App, schemas: Schemas) -> Described:
     return {
         "/datasets": {"get": _accepting(schemas), "post": _sending(app, schemas)},
         "/datasets/template.csv": {
-            "get": _file(schemas, "template", "An empty table with the columns.", "text/csv")
+            "get": _file("template", "An empty table with the columns.", CSV, {})
         },
         **items,
     }
@@ -125,11 +125,8 @@ def _starting(app: App, schemas: Schemas) -> Described:
     return _operation("start_dataset", summary, responses, wishes)
 
 
-def _file(schemas: Schemas, name: str, summary: str, kind: str) -> Described:
-    responses = {
-        "200": {"description": "The file.", "content": {kind: {"schema": {}}}},
-        **_errors(schemas, 404, 409, 503),
-    }
+def _file(name: str, summary: str, kind: str, errors: Described) -> Described:
+    responses = {"200": {"description": "The file.", "content": {kind: {"schema": {}}}}, **errors}
     return _operation(f"dataset_{name}", summary, responses)
 
 

@@ -219,12 +219,13 @@ def _preview(items: Items) -> str | None:
 
 def _page(form: FormView, **shown: object) -> str:
     """Return the page, or only what changes in it when htmx asks."""
-    template = "changed.html" if _from_htmx() else "page.html"
+    template = "changed.html" if from_htmx() else "page.html"
     offer = site().offer
     return render_template(template, form=form, about=offer.about, cards=offer.carded, **shown)
 
 
-def _from_htmx() -> bool:
+def from_htmx() -> bool:
+    """Whether htmx asks, for a part of a page."""
     return request.headers.get("HX-Request") == "true"
 
 
@@ -252,7 +253,7 @@ def _sent_form() -> Form:
 def wants_page() -> bool:
     """Whether a browser asks, or part of a page that htmx replaces; programs get JSON."""
     best = request.accept_mimetypes.best_match([JSON, "text/html"], JSON)
-    return best == "text/html" or _from_htmx()
+    return best == "text/html" or from_htmx()
 
 
 def refuse_foreign_form() -> None:
@@ -278,7 +279,7 @@ def _answer_error(error: Exception) -> Response:
     else:
         problem, headers = problem_of(error)
     if wants_page():
-        page = render_template("problem.html" if _from_htmx() else "error.html", problem=problem)
+        page = render_template("problem.html" if from_htmx() else "error.html", problem=problem)
         return Response(page, problem.status, dict(headers))
     return _respond(reply_of(problem, headers))
 

@@ -43,9 +43,10 @@ def problem_of(error: Exception) -> tuple[Problem, tuple[tuple[str, str], ...]]:
         retry = (("Retry-After", str(error.retry_after)),) if isinstance(error, Overloaded) else ()
         return Problem(error.title, error.status, _text(str(error)), details), retry
     log.error("A request failed", exc_info=error)
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    reason = str(error) if isinstance(error, ModelError) else "The server's log says why."
-    return Problem("The prediction failed", status, _text(reason)), ()
+    title, reason = "The request failed", "The server's log says why."
+    if isinstance(error, ModelError):
+        title, reason = "The prediction failed", str(error)
+    return Problem(title, HTTPStatus.INTERNAL_SERVER_ERROR, _text(reason)), ()
 
 
 def problem_reply(error: Exception) -> Reply:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, Template
 
 import podium
 from podium.datasets.findings import Findings
@@ -25,12 +25,10 @@ _MOST_COLUMNS: Final = 200
 
 def render_report(found: Findings) -> str:
     """Return a report as HTML; what comes from the data set is escaped, and runs nowhere."""
-    env = Environment(loader=FileSystemLoader(_WEB / "templates"), autoescape=True,
-                      trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     now = datetime.now(UTC)
-    return env.get_template("report.html").render(
+    return _template().render(
         found=found,
-        view=findings_view(found),
+        results=findings_view(found),
         columns=found.staged.columns[:_MOST_COLUMNS],
         when=f"{now.day} {now:%B %Y, %H:%M} UTC",
         version=podium.__version__,
@@ -38,6 +36,13 @@ def render_report(found: Findings) -> str:
         style=_style(),
         scripts=_scripts(),
     )
+
+
+@cache
+def _template() -> Template:
+    env = Environment(loader=FileSystemLoader(_WEB / "templates"), autoescape=True,
+                      trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    return env.get_template("report.html")
 
 
 @cache
@@ -54,6 +59,7 @@ def _read(name: str) -> str:
     return (_WEB / "static" / name).read_text("utf-8")
 
 
+@cache
 def _policy() -> str:
     """Return a policy that lets nothing run or load but what the file itself brings, by hash."""
     scripts = " ".join(_source(script) for script in _scripts())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from werkzeug.http import parse_options_header as parse_extended_header
 
 from podium.cells import printable
 from podium.errors import (
+    DISK_FULL,
     FieldError,
     InvalidInput,
     MalformedRequest,
@@ -35,7 +35,6 @@ _MAX_PARTS: Final = 1000
 _MAX_NAME: Final = 200
 _NAMELESS: Final = "data"
 _HOW: Final = "-F file=@data.csv"
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Received(NamedTuple):
@@ -69,7 +68,7 @@ def receive(
             received = (_form if kind == MULTIPART else _alone)(environ, out, check)
             size = out.tell()
     except OSError as err:
-        if err.errno not in _FULL:
+        if err.errno not in DISK_FULL:
             raise
         raise StorageFull(
             "The server's disk has no room for this data set; nothing of it was kept. Send a "

@@ -20,6 +20,7 @@ from podium.prediction import (
     ValuePrediction,
     ValueUncertainty,
 )
+from podium.rounding import level_percent, percent
 from podium.spec import Feature
 from podium.web.looked import LookedView
 from podium.web.picture import data_url
@@ -29,10 +30,8 @@ from podium.web.words import (
     capitalised,
     coverage,
     deviation,
-    level_percent,
     likelihood,
     measure,
-    percent,
     small,
     spaced,
     value_spread,

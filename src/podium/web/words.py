@@ -8,6 +8,7 @@ from typing import Final
 
 from podium.charts import FEW, significant_digits
 from podium.prediction import ClassPrediction, Interval, Prediction, ValuePrediction
+from podium.rounding import level_percent
 
 NOTHING: Final = "no class"
 NAMED: Final = 8
@@ -125,25 +126,11 @@ def listed(labels: Sequence[str]) -> str:
     return ", ".join(labels[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def percent(share: float) -> str:
-    """Return a share in percent; never 0 or 100 for what is neither."""
-    if 0 < share < 0.001:
-        return "< 0.1%"
-    if 0.999 < share < 1:
-        return "> 99.9%"
-    return f"{share:.1%}"
-
-
 def likelihood(probability: float) -> str:
     """Return a probability in words, on the scale of the IPCC's guidance note (2010)."""
     scale = ((0.99, "virtually certain"), (0.9, "very likely"), (0.66, "likely"),
              (0.5, "more likely than not"))  # fmt: skip
     return next((words for least, words in scale if probability >= least), "uncertain")
-
-
-def level_percent(share: float) -> str:
-    """Return a level in percent, as many digits as were asked for."""
-    return f"{100 * share:.6g}%"
 
 
 def spaced(name: str) -> str:

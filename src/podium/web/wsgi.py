@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 log = logging.getLogger("podium")
 
 
-def create_wsgi(app: App, state: StateFolder) -> WSGIApplication:
+def create_wsgi(app: App, state: StateFolder, threads: int) -> WSGIApplication:
     """Return the WSGI callable of an application; its models are loaded when asked for.
 
-    Its data sets lie in `state`.
+    Its data sets lie in `state`; `threads` is how many requests the server takes at once.
     """
     limits = app.spec.limits
     reader = BodyReader(app.signature, limits, app.names, app.image_of)
     pages = create_pages(app, reader)
-    add_datasets(pages, app, state)
+    add_datasets(pages, app, state, threads)
     router = Router({"/predict": PredictEndpoint(app, reader)}, pages)
     return Middleware(router, limits, app.spec.server)
 
 
 def start_worker(
-    folder: Path, workers: int, state: StateFolder, reload: bool = False
+    folder: Path, workers: int, threads: int, state: StateFolder, reload: bool = False
 ) -> WSGIApplication:
-    """Return the WSGI callable of a web worker.
+    """Return the WSGI callable of one of so many web workers, each with so many threads.
 
     The default model is loaded before the first request is taken, the others behind it, so
     that a worker answers early; a request for one of them waits for it.
@@ -63,7 +63,7 @@ def start_worker(
         log.error("%s", err)
         return partial(_tell, str(err))
     threading.Thread(target=_load_rest, args=(app,), name="load-models", daemon=True).start()
-    return create_wsgi(app, state)
+    return create_wsgi(app, state, threads)
 
 
 def _tell(

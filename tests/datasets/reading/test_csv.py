@@ -14,6 +14,7 @@ import pytest
 from podium.csvfile import Records, read_text
 from podium.datasets.reading import csv as reading
 from podium.datasets.reading.csv import stage_csv
+from podium.datasets.reading.intake import Intake
 from podium.datasets.reading.plain import is_plain
 from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Work
@@ -51,7 +52,7 @@ def rows_of(work: Work) -> list[tuple[str | None, ...]]:
 
 def staged(work: Work, folder: Path, text: str | bytes, signature: Signature = CLASSES) -> Staged:
     """Take in a file, of which nothing may be left beside its work."""
-    found = stage_csv(written(folder, text), work, signature, None)
+    found = stage_csv(written(folder, text), Intake(work, signature))
     assert {file.name for file in work.file.parent.iterdir()} <= {work.file.name, "work.duckdb.wal"}
     return found
 
@@ -59,7 +60,7 @@ def staged(work: Work, folder: Path, text: str | bytes, signature: Signature = C
 def refused(work: Work, folder: Path, text: str | bytes) -> list[Mistake]:
     """Return why a file is refused."""
     with pytest.raises(DataError) as caught:
-        stage_csv(written(folder, text), work, CLASSES, None)
+        stage_csv(written(folder, text), Intake(work, CLASSES))
     return list(caught.value.mistakes)
 
 
@@ -216,7 +217,7 @@ def test_a_copy_is_gone_when_the_reading_fails(
 
     monkeypatch.setattr(reading, "create_input", full)
     with pytest.raises(OSError, match="No space left"):
-        stage_csv(written(tmp_path, 'a,b\n"1",2\n'), work, CLASSES, None)
+        stage_csv(written(tmp_path, 'a,b\n"1",2\n'), Intake(work, CLASSES))
     assert not work.file.with_suffix(".csv").exists()
 
 
@@ -227,7 +228,7 @@ def test_the_progress_is_heard_and_may_end_the_reading(
     """The part that is read only grows; who hears it may end the reading, which begins anew."""
     text = f"a,{quote}b{quote}\n" + "1,2\n" * 100_000
     heard: list[float] = []
-    stage_csv(written(tmp_path, text), work, CLASSES, None, heard.append)
+    stage_csv(written(tmp_path, text), Intake(work, CLASSES, told=heard.append))
     assert heard == sorted(heard)
     assert 0 <= heard[0] <= heard[-1] <= 1
 
@@ -235,8 +236,8 @@ def test_the_progress_is_heard_and_may_end_the_reading(
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        stage_csv(tmp_path / "data.csv", work, CLASSES, None, ended)
-    assert stage_csv(tmp_path / "data.csv", work, CLASSES, None).rows == 100_000
+        stage_csv(tmp_path / "data.csv", Intake(work, CLASSES, told=ended))
+    assert stage_csv(tmp_path / "data.csv", Intake(work, CLASSES)).rows == 100_000
     assert len(rows_of(work)) == 100_000
 
 
@@ -246,3 +247,12 @@ def test_the_path_is_no_pattern(tmp_path: Path, work: Work) -> None:
     folder.mkdir(parents=True)
     assert staged(work, folder, "a,b\n1,2\n").rows == 1
     assert rows_of(work) == [("1", "2", None)]
+
+
+def test_a_wide_file_fits_in_memory(work: Work, tmp_path: Path) -> None:
+    """DuckDB holds whole groups of rows of all columns: of 400 columns small ones."""
+    header = ",".join([*CLASSES.names, *(f"x{number}" for number in range(397))])
+    row = ",".join(["1"] * (len(CLASSES.names) + 397))
+    file = written(tmp_path, f"{header}\n" + f"{row}\n" * 60_000)
+    found = stage_csv(file, Intake(work, CLASSES))
+    assert (found.rows, found.columns[-1].name) == (60_000, "x396")

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from podium.app import App
-from podium.datasets.export import Format
-from podium.datasets.place import Place
+from podium.datasets.place import Format, Place
 from podium.datasets.reading import Upload, archive
-from podium.datasets.reading.images import open_pictures, portions
 from podium.datasets.run import run
+from podium.datasets.scoring.pictures import open_pictures, portions
 from podium.datasets.wishes import Wishes
 from podium.errors import DataError, FieldError
 from tests.support.apps import write_colours

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from podium.datasets.reading import parquet as reading
+from podium.datasets.reading.intake import Intake
 from podium.datasets.reading.parquet import stage_parquet
 from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Work
@@ -40,7 +41,7 @@ def written(folder: Path, query: str, options: str = "") -> Path:
 def refused(work: Work, file: Path) -> list[Mistake]:
     """Return why a file is refused."""
     with pytest.raises(DataError) as caught:
-        stage_parquet(file, work, SIGNATURE, None)
+        stage_parquet(file, Intake(work, SIGNATURE))
     return list(caught.value.mistakes)
 
 
@@ -62,7 +63,7 @@ def test_plain_types_are_kept(tmp_path: Path, work: Work) -> None:
     )
     names = ("B", "a", "t", "s", "d", "day", "at", "u", "n")
     uses = {"B": "b", "a": "a"}
-    assert stage_parquet(written(tmp_path, query), work, SIGNATURE, "t") == Staged(
+    assert stage_parquet(written(tmp_path, query), Intake(work, SIGNATURE, "t")) == Staged(
         kind="parquet",
         columns=tuple(Column(name, uses.get(name), name == "t") for name in names),
         rows=1,
@@ -81,7 +82,7 @@ def test_other_types_become_text(tmp_path: Path, work: Work) -> None:
         "'\\xAA'::BLOB AS bytes, TIMESTAMPTZ '2026-11-23 01:02:03+00' AS at, 'q'::ENUM('p', 'q') "
         "AS e, '8d0f0b8e-9d3c-4a0e-8c1a-2f6d3c7b1a00'::UUID AS u, INTERVAL '1 day' AS i"
     )
-    found = stage_parquet(written(tmp_path, query), work, SIGNATURE, None)
+    found = stage_parquet(written(tmp_path, query), Intake(work, SIGNATURE))
     assert [one.name for one in found.columns] == [
         "a", "b", "l", "s", "m", "bytes", "at", "e", "u", "i",
     ]  # fmt: skip
@@ -96,7 +97,7 @@ def test_the_order_of_many_row_groups(tmp_path: Path, work: Work) -> None:
     """Rows stand in the order of the file."""
     file = written(tmp_path, "SELECT i AS a, i AS b FROM range(100_000) AS t(i)",
                    ", ROW_GROUP_SIZE 2048")  # fmt: skip
-    assert stage_parquet(file, work, SIGNATURE, None).rows == 100_000
+    assert stage_parquet(file, Intake(work, SIGNATURE)).rows == 100_000
     assert work.con.execute("SELECT count(*) FROM input WHERE c0 <> rowid").fetchone() == (0,)
 
 
@@ -106,7 +107,7 @@ def test_names_that_differ_in_case_alone(tmp_path: Path, work: Work) -> None:
     content = file.read_bytes()
     assert content.count(b"\x01c") > 0
     file.write_bytes(content.replace(b"\x01c", b"\x01a"))
-    found = stage_parquet(file, work, SIGNATURE, None)
+    found = stage_parquet(file, Intake(work, SIGNATURE))
     assert found.columns == (Column("A"), Column("b", "b"), Column("a", "a"))
     assert work.con.execute("SELECT * FROM input").fetchall() == [(1, 2, 3, None)]
 
@@ -116,7 +117,7 @@ def test_the_path_is_no_pattern(tmp_path: Path, work: Work) -> None:
     folder = tmp_path / "k=3" / "[a]*"
     folder.mkdir(parents=True)
     file = written(folder, "SELECT 1 AS a, 2 AS b")
-    assert len(stage_parquet(file, work, SIGNATURE, None).columns) == 2
+    assert len(stage_parquet(file, Intake(work, SIGNATURE)).columns) == 2
 
 
 def test_missing_columns(tmp_path: Path, work: Work) -> None:
@@ -167,7 +168,7 @@ def test_damaged_files(tmp_path: Path) -> None:
         file.write_bytes(damaged)
         with Work(tmp_path / f"{number}.duckdb") as work:
             try:
-                assert stage_parquet(file, work, SIGNATURE, None).rows > 0
+                assert stage_parquet(file, Intake(work, SIGNATURE)).rows > 0
             except DataError:
                 refusals += 1
     assert 0 < refusals < 20
@@ -192,4 +193,4 @@ def test_a_full_disk_is_not_the_files_fault(
 
     monkeypatch.setattr(reading, "create_input", create_input)
     with pytest.raises(duckdb.IOException, match="No space left"):
-        stage_parquet(written(tmp_path, "SELECT 1 AS a, 2 AS b"), work, SIGNATURE, None)
+        stage_parquet(written(tmp_path, "SELECT 1 AS a, 2 AS b"), Intake(work, SIGNATURE))

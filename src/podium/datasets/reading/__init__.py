@@ -13,6 +13,7 @@ from podium.datasets.reading.archive import Archive
 from podium.datasets.reading.csv import stage_csv
 from podium.datasets.reading.excel import stage_xlsx
 from podium.datasets.reading.images import TABLES, is_junk, stage_folder, stage_images, stage_listed
+from podium.datasets.reading.intake import Intake
 from podium.datasets.reading.kinds import (
     document,
     is_parquet,
@@ -63,9 +64,9 @@ def stage(
         DataError: it cannot be read, or lacks columns.
     """
     work.con.execute("DROP TABLE IF EXISTS input")
-    reader = _Reader(work, signature, wishes.target, told, limits or Limits())
+    intake = Intake(work, signature, wishes.target, told, limits or Limits())
     try:
-        staged = reader.take(upload)
+        staged = _take(upload, intake)
     except DataError as err:
         # Where the file lies on this machine is no matter of its sender's.
         raise DataError(Path(printable(upload.name)), err.mistakes, err.count) from err
@@ -76,81 +77,68 @@ def stage(
     return staged
 
 
-class _Reader(NamedTuple):
-    """Takes in a file of any kind."""
+def _take(upload: Upload, intake: Intake) -> Staged:
+    """Take a file in as what it is."""
+    file, signature = upload.file, intake.signature
+    if file.is_dir():
+        if signature.image is None:
+            raise _refusal(file, f"is a folder. Expected {_expected(signature)}.")
+        return stage_folder(file, intake)
+    if not file.stat().st_size:
+        raise _refusal(file, f"is empty (0 bytes). Expected {_expected(signature)}.")
+    return _zip(upload, intake) if is_zip(file) else _table(upload, intake)
 
-    work: Work
-    signature: Signature
-    target: str | None
-    told: Told
-    limits: Limits
 
-    def take(self, upload: Upload) -> Staged:
-        """Take a file in as what it is."""
-        if upload.file.is_dir():
-            return self._folder(upload.file)
-        if not upload.file.stat().st_size:
-            raise _refusal(upload.file, f"is empty (0 bytes). Expected {self._expected()}.")
-        if is_zip(upload.file):
-            return self._zip(upload)
-        return self._table(upload)
+def _table(upload: Upload, intake: Intake) -> Staged:
+    file, expected = upload.file, f"Expected {_expected(intake.signature)}."
+    parquet = is_parquet(file)
+    known = None if parquet else told_apart(file)
+    if known is not None:
+        raise _refusal(file, f"is {known.name}. {known.way_out} {expected}")
+    if intake.signature.image is not None:
+        if upload.local:
+            return stage_listed(file, intake)
+        raise _refusal(file, f"holds no pictures. {expected}")
+    return stage_parquet(file, intake) if parquet else stage_csv(file, intake)
 
-    def _folder(self, file: Path) -> Staged:
-        if self.signature.image is None:
-            raise _refusal(file, f"is a folder. Expected {self._expected()}.")
-        return stage_folder(file, self.work, self.signature, self.target)
 
-    def _table(self, upload: Upload) -> Staged:
-        parquet = is_parquet(upload.file)
-        known = None if parquet else told_apart(upload.file)
+def _zip(upload: Upload, intake: Intake) -> Staged:
+    file, signature = upload.file, intake.signature
+    with Archive(file) as archive:
+        known = document(archive)
         if known is not None:
-            expected = f"Expected {self._expected()}."
-            raise _refusal(upload.file, f"is {known.name}. {known.way_out} {expected}")
-        image = self.signature.image is not None
-        given = self.work, self.signature, self.target
-        if image and upload.local:
-            return stage_listed(upload.file, *given)
+            raise _refusal(file, f"is {known.name}. {known.way_out}")
+        image, workbook = signature.image is not None, is_workbook(archive)
+        if image and workbook:
+            raise _refusal(file, f"is a spreadsheet (.xlsx). Expected {_expected(signature)}.")
         if image:
-            raise _refusal(upload.file, f"holds no pictures. Expected {self._expected()}.")
-        read = stage_parquet if parquet else stage_csv
-        return read(upload.file, *given, self.told)
+            return stage_images(archive, intake)
+        if not workbook:
+            name = _only_one(archive, signature)
+            copy = intake.work.file.with_suffix(".unpacked")
+            with archive.unpacked(name, copy, intake.limits.dataset):
+                staged = _table(Upload(copy, name), intake)
+            note = f"{printable(name)} in the archive is taken."
+            return structs.replace(staged, notes=(note, *staged.notes))
+    return stage_xlsx(file, intake)
 
-    def _zip(self, upload: Upload) -> Staged:
-        with Archive(upload.file) as archive:
-            known = document(archive)
-            if known is not None:
-                raise _refusal(upload.file, f"is {known.name}. {known.way_out}")
-            image, workbook = self.signature.image is not None, is_workbook(archive)
-            if image and workbook:
-                told = f"is a spreadsheet (.xlsx). Expected {self._expected()}."
-                raise _refusal(upload.file, told)
-            given = self.work, self.signature, self.target
-            if image:
-                return stage_images(archive, *given, self.limits.dataset)
-            if not workbook:
-                name = self._only_one(archive)
-                file = self.work.file.with_suffix(".unpacked")
-                with archive.unpacked(name, file, self.limits.dataset):
-                    staged = self._table(Upload(file, name))
-                note = f"{printable(name)} in the archive is taken."
-                return structs.replace(staged, notes=(note, *staged.notes))
-        return stage_xlsx(upload.file, *given, self.limits.spreadsheet, self.told)
 
-    def _only_one(self, archive: Archive) -> str:
-        """Return the name of the one file of data in an archive."""
-        names = [name for name in archive.members if not is_junk(name)]
-        data = [name for name in names if name.lower().endswith(_DATA)]
-        if len(data) == 1 or len(names) == 1:
-            return (data or names)[0]
-        told = listed(data or names) or "no file"
-        raise _refusal(archive.file, f"is a zip archive of {told}. Expected {self._expected()}.")
+def _only_one(archive: Archive, signature: Signature) -> str:
+    """Return the name of the one file of data in an archive."""
+    names = [name for name in archive.members if not is_junk(name)]
+    data = [name for name in names if name.lower().endswith(_DATA)]
+    if len(data) == 1 or len(names) == 1:
+        return (data or names)[0]
+    told = listed(data or names) or "no file"
+    raise _refusal(archive.file, f"is a zip archive of {told}. Expected {_expected(signature)}.")
 
-    def _expected(self) -> str:
-        """Return in words what the application takes."""
-        if self.signature.image is not None:
-            return "a zip archive of pictures, as this application is asked about pictures"
-        what = "texts" if self.signature.text is not None else "rows of numbers and words"
-        return f"{what}: a CSV, TSV, Parquet or .xlsx file, or a zip archive of one such CSV"
+
+def _expected(signature: Signature) -> str:
+    """Return in words what the application takes."""
+    if signature.image is not None:
+        return "a zip archive of pictures, as this application is asked about pictures"
+    what = "texts" if signature.text is not None else "rows of numbers and words"
+    return f"{what}: a CSV, TSV, Parquet or .xlsx file, or a zip archive of one such CSV"
 
 
 def _refusal(file: Path, reason: str) -> DataError:

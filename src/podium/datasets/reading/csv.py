@@ -10,13 +10,13 @@ from typing import Final, TextIO
 
 from podium.csvfile import CsvError, Records, read_text
 from podium.csvfile.records import MAX_RECORD
-from podium.datasets.match import match
+from podium.datasets.reading.intake import Intake
 from podium.datasets.reading.loading import Told, create_input
+from podium.datasets.reading.match import match
 from podium.datasets.reading.plain import is_plain
 from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Work
-from podium.errors import DataError, Mistake
-from podium.signature import Signature
+from podium.errors import DataError
 
 _MAX_BYTES: Final = 4 * MAX_RECORD + 1000
 """The most bytes of a record of a mended copy: four a character, or twice as many quotes."""
@@ -40,26 +40,22 @@ _MENDED: Final = 0.6
 """The part of the time after which a file is checked, or mended."""
 
 
-def stage_csv(
-    file: Path, work: Work, signature: Signature, target: str | None, told: Told = lambda _: None
-) -> Staged:
+def stage_csv(file: Path, intake: Intake) -> Staged:
     """Take in a CSV file; a row that cannot be read stays in its place, empty, with the reason.
 
     Raises:
         DataError: it cannot be read, or lacks columns.
     """
     try:
-        return read_text(file, lambda stream: _stage(file, stream, work, signature, target, told))
+        return read_text(file, lambda stream: _stage(file, stream, intake))
     except CsvError as err:
-        place = f"line {err.line}" if err.line else "CSV"
-        raise DataError(file, [Mistake(place, err.reason)]) from err
+        raise DataError(file, [err.mistake]) from err
 
 
-def _stage(
-    file: Path, stream: TextIO, work: Work, signature: Signature, target: str | None, told: Told
-) -> Staged:
+def _stage(file: Path, stream: TextIO, intake: Intake) -> Staged:
+    work, told = intake.work, intake.told
     records = Records(file, stream)
-    columns, notes = match(file, records.header, signature, target)
+    columns, notes = match(file, records.header, intake.signature, intake.target)
     if stream.encoding.startswith("utf-8") and is_plain(file, records, _part(told, 0, _CHECKED)):
         rest = _part(told, _CHECKED, 1)
         rows = _load(file, work, len(columns), rest, delim=records.delimiter)
@@ -70,7 +66,7 @@ def _stage(
             rows = _load(copy, work, len(columns), rest, problems=True, delim=",", **quoted)
     if not rows:
         raise CsvError(file, "has a header and no rows; expected one line an item")
-    comma = _decimal_comma(work, columns, signature, records.delimiter)
+    comma = _decimal_comma(intake, columns, records.delimiter)
     seen = (*_notes(stream.encoding, records.delimiter, comma), *notes)
     return Staged(kind="csv", columns=columns, rows=rows, decimal_comma=comma, notes=seen)
 
@@ -92,7 +88,7 @@ def _load(
     told_options = ", ".join([sizes, *(f"{key}='{value}'" for key, value in options.items())])
     how = f"auto_detect=false, header=true, hive_partitioning=false, {told_options}"
     query = f"SELECT *{problem} FROM read_csv(?, columns={{{types}}}, {how})"  # noqa: S608
-    return create_input(work, file, query, told)
+    return create_input(work, file, query, width, told)
 
 
 @contextmanager
@@ -113,14 +109,13 @@ def _mended(copy: Path, records: Records, told: Told) -> Iterator[Path]:
         copy.unlink(missing_ok=True)
 
 
-def _decimal_comma(
-    work: Work, columns: Sequence[Column], signature: Signature, delimiter: str
-) -> bool:
+def _decimal_comma(intake: Intake, columns: Sequence[Column], delimiter: str) -> bool:
     """Return whether a comma stands for the point in what should be numbers.
 
     The first rows with commas tell. "1,234" may be meant for 1234, unless semicolons between the
     cells keep commas free: it takes a surer one to read what else would be wrong by a thousand.
     """
+    signature = intake.signature
     numbers = {one.name for one in signature.features if one.kind in ("number", "integer")}
     regression = signature.kind == "regression"
     cells = [f"c{index}" for index, one in enumerate(columns)
@@ -134,7 +129,7 @@ def _decimal_comma(
     )
     some = " OR ".join(f"contains({cell}, ',')" for cell in cells)
     first = f"SELECT {', '.join(cells)} FROM input WHERE {some} LIMIT {_TELLING}"  # noqa: S608
-    commas, points = work.con.execute(f"SELECT {counts} FROM ({first})").fetchone() or (0, 0)  # noqa: S608
+    commas, points = intake.work.con.execute(f"SELECT {counts} FROM ({first})").fetchone() or (0, 0)  # noqa: S608
     return (commas or 0) > (points or 0)
 
 

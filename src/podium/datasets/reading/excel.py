@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from podium.cells import listed
-from podium.datasets.match import Matched, match
 from podium.datasets.reading.archive import Archive
 from podium.datasets.reading.filling import Filling
-from podium.datasets.reading.loading import Told
+from podium.datasets.reading.intake import Intake
+from podium.datasets.reading.match import Matched, match
 from podium.datasets.reading.workbook import Cells, Sheet, SheetRow, Workbook
 from podium.datasets.wishes import Staged
-from podium.datasets.work import Work
 from podium.errors import DataError, Mistake, counted
-from podium.signature import Signature
 from podium.strict import Size
 
 UNPACKED: Final = 10
@@ -23,19 +21,17 @@ UNPACKED: Final = 10
 shrink to a third or a fifth, repeated texts to less."""
 
 
-def stage_xlsx(
-    file: Path, work: Work, signature: Signature, target: str | None, limit: int,
-    told: Told = lambda _: None,
-) -> Staged:  # fmt: skip
+def stage_xlsx(file: Path, intake: Intake) -> Staged:
     """Take in the first sheet that has the columns; its first row names them.
 
     A cell comes as the text of what it holds: 5, 0.25 for 25%, true, 2026-11-23; a formula as the
     value that was saved with it. Rows that hold nothing are left out.
 
     Raises:
-        DataError: it is larger than `limit` bytes, cannot be read, or no sheet has the columns.
+        DataError: it is larger than [limits] spreadsheet, cannot be read, or no sheet has the
+            columns.
     """
-    size = file.stat().st_size
+    size, limit = file.stat().st_size, intake.limits.spreadsheet
     if size > limit:
         most = f"the limit is {Size(limit)} ([limits] spreadsheet)"
         reason = f"has {size / 1e6:,.1f} MB; {most}. Save the sheet as CSV, which may be larger."
@@ -43,8 +39,7 @@ def stage_xlsx(
     with Archive(file) as archive:
         try:
             workbook = Workbook(archive, limit * UNPACKED)
-            taken = _choose(file, workbook, signature, target)
-            return _fill(workbook, taken, work, told)
+            return _fill(workbook, _choose(file, workbook, intake), intake)
         except ValueError as err:
             raise DataError(file, [Mistake("xlsx", str(err))]) from err
 
@@ -57,7 +52,7 @@ class _Taken(NamedTuple):
     matched: Matched
 
 
-def _choose(file: Path, workbook: Workbook, signature: Signature, target: str | None) -> _Taken:
+def _choose(file: Path, workbook: Workbook, intake: Intake) -> _Taken:
     """Return the first sheet with the columns; a visible one, if any."""
     first: DataError | None = None
     for sheet in sorted(workbook.sheets, key=lambda one: one.hidden):
@@ -67,7 +62,8 @@ def _choose(file: Path, workbook: Workbook, signature: Signature, target: str | 
         names = {place: name for place, text in sorted(header.cells.items())
                  if (name := text.strip())}  # fmt: skip
         try:
-            return _Taken(sheet, tuple(names), match(file, [*names.values()], signature, target))
+            matched = match(file, [*names.values()], intake.signature, intake.target)
+            return _Taken(sheet, tuple(names), matched)
         except DataError as err:
             first = first or _of_sheet(err, sheet, workbook)
     if first is None:
@@ -84,14 +80,12 @@ def _of_sheet(err: DataError, sheet: Sheet, workbook: Workbook) -> DataError:
     return DataError(err.file, [Mistake("sheets", told), *err.mistakes])
 
 
-def _fill(
-    workbook: Workbook, taken: _Taken, work: Work, told: Told
-) -> Staged:  # fmt: skip
+def _fill(workbook: Workbook, taken: _Taken, intake: Intake) -> Staged:
     columns, places = taken.matched.columns, taken.places
     needed = {place: one.name for place, one in zip(places, columns, strict=True) if one.feature}
     named = frozenset(places)
-    cells, filling = workbook.cells(), Filling(work, len(places))
-    rows = workbook.rows(taken.sheet, cells, told)
+    cells, filling = workbook.cells(), Filling(intake.work, len(places))
+    rows = workbook.rows(taken.sheet, cells, intake.told)
     next(rows)  # the header
     outside = unsaved = 0
     for row in rows:
@@ -117,7 +111,7 @@ def _problem(row: SheetRow, needed: dict[int, str]) -> str | None:
 
 def _notes(
     workbook: Workbook, sheet: Sheet, cells: Cells, outside: int, unsaved: int
-) -> Iterator[str]:  # fmt: skip
+) -> Iterator[str]:
     others = [repr(one.name) for one in workbook.sheets if one is not sheet]
     if others:
         verb = "is" if len(others) == 1 else "are"

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from podium.datasets.reading.archive import Archive
+from podium.datasets.reading.workbook import BOOK
 from podium.filekinds import AS_CSV, OLE, Known, foreign
 
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 PARQUET: Final = b"PAR1"
 _START: Final = 512
-_BOOK: Final = re.compile(r"xl/workbook\d*\.xml")
-
-
 _JSON: Final = re.compile(rb'(\xef\xbb\xbf)?\s*(\{\s*"|\[\s*[\[{])')
 _MARKUP: Final = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html|\?xml)", re.IGNORECASE)
 
@@ -44,7 +42,7 @@ def told_apart(file: Path) -> Known | None:
 
 def is_workbook(archive: Archive) -> bool:
     """Return whether an archive is an .xlsx file."""
-    return any(map(_BOOK.fullmatch, archive.members))
+    return any(map(BOOK.fullmatch, archive.members))
 
 
 def document(archive: Archive) -> Known | None:

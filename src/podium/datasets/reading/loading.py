@@ -22,15 +22,17 @@ _MEMORY: Final = re.compile(r"Out of Memory|(allocate|pin) block")
 _READS_PARQUET: Final = "read_parquet("
 
 
-def create_input(work: Work, file: Path, query: str, told: Told) -> int:
+def create_input(work: Work, file: Path, query: str, columns: int, told: Told) -> int:
     """Make the `input` table of what a query finds in a file, and return how many rows it has.
 
-    They stand in their order. The query has one parameter, the path of the file that is read.
+    It finds so many `columns`. The rows stand in their order; the query has one parameter, the path
+    of the file that is read.
 
     Raises:
         DataError: the rows take more memory than there is.
         duckdb.Error: the query fails otherwise.
     """
+    work.make_room(columns)
     try:
         return _created(work, file, query, told)
     except duckdb.Error as err:

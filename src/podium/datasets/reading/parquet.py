@@ -11,12 +11,12 @@ from typing import Final
 
 import duckdb
 
-from podium.datasets.match import match
-from podium.datasets.reading.loading import Told, create_input
+from podium.datasets.reading.intake import Intake
+from podium.datasets.reading.loading import create_input
+from podium.datasets.reading.match import match
 from podium.datasets.wishes import Staged
 from podium.datasets.work import Work
 from podium.errors import DataError, Mistake
-from podium.signature import Signature
 
 _KEPT: Final = re.compile(
     r"BOOLEAN|U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|VARCHAR"
@@ -28,9 +28,7 @@ _READ: Final = "read_parquet(?, hive_partitioning=false)"
 _FULL: Final = os.strerror(errno.ENOSPC)
 
 
-def stage_parquet(
-    file: Path, work: Work, signature: Signature, target: str | None, told: Told = lambda _: None
-) -> Staged:
+def stage_parquet(file: Path, intake: Intake) -> Staged:
     """Take in a Parquet file.
 
     Raises:
@@ -38,7 +36,7 @@ def stage_parquet(
         duckdb.Error: there is no room for it.
     """
     try:
-        return _stage(file, work, signature, target, told)
+        return _stage(file, intake)
     except duckdb.Error as err:
         if _FULL in str(err):
             raise
@@ -47,12 +45,13 @@ def stage_parquet(
         raise DataError(file, [Mistake("Parquet", reason)]) from err
 
 
-def _stage(file: Path, work: Work, signature: Signature, target: str | None, told: Told) -> Staged:
+def _stage(file: Path, intake: Intake) -> Staged:
+    work = intake.work
     described = work.con.execute(f"DESCRIBE SELECT * FROM {_READ}", [str(file)]).fetchall()  # noqa: S608
     names = [*_names(file, work)]
     if len(names) != len(described):  # what DuckDB makes one column of may be several there
         names = [name for name, *_ in described]
-    columns, notes = match(file, names, signature, target)
+    columns, notes = match(file, names, intake.signature, intake.target)
     places = [f"c{index}" for index in range(len(columns))]
     chosen = ", ".join(
         place if _KEPT.fullmatch(kind) else f"CAST({place} AS VARCHAR) AS {place}"
@@ -61,7 +60,7 @@ def _stage(file: Path, work: Work, signature: Signature, target: str | None, tol
     # Else all columns of a row group would be in memory at once.
     work.con.execute("SET disable_parquet_prefetching = true")
     query = f"SELECT {chosen}, NULL::VARCHAR AS problem FROM {_READ} AS t({', '.join(places)})"  # noqa: S608
-    rows = create_input(work, file, query, told)
+    rows = create_input(work, file, query, len(columns), intake.told)
     if not rows:
         raise DataError(file, [Mistake("Parquet", "has columns and no rows")])
     return Staged(kind="parquet", columns=columns, rows=rows, notes=notes)

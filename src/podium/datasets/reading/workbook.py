@@ -26,7 +26,7 @@ MAX_ROW: Final = 16_000_000
 MAX_COLUMNS: Final = 16_384
 MAX_SHEETS: Final = 10_000
 _SMALL: Final = 10_000_000  # bytes of the parts that are read whole
-_BOOK: Final = re.compile(r"xl/workbook\d*\.xml")
+BOOK: Final = re.compile(r"xl/workbook\d*\.xml")
 _DIGITS: Final = "0123456789"
 _ESCAPED: Final = re.compile("_x(?!0000|d[89a-f])([0-9a-f]{4})_", re.IGNORECASE)
 
@@ -60,7 +60,7 @@ class Workbook:
     def __init__(self, archive: Archive, limit: int) -> None:
         self._archive = archive
         self._limit = self._left = limit
-        book = next(filter(_BOOK.fullmatch, archive.members))
+        book = next(filter(BOOK.fullmatch, archive.members))
         folder, name = posixpath.split(book)
         links = _Links(folder)
         links.read(self._pieces(f"{folder}/_rels/{name}.rels", _SMALL))

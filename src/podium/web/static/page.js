@@ -29,15 +29,7 @@ for (const link of document.querySelectorAll("a.chip")) {
 const answer = document.getElementById("answer");
 
 function fail(message) {
-  const problem = document.createElement("div");
-  problem.className = "problem";
-  problem.setAttribute("role", "alert");
-  const title = document.createElement("h2");
-  title.textContent = "No answer";
-  const text = document.createElement("p");
-  text.textContent = message;
-  problem.append(title, text);
-  answer.replaceChildren(problem);
+  answer.replaceChildren(problemBox("No answer", [message]));
 }
 
 function markWrong() {

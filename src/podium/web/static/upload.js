@@ -2,17 +2,14 @@
 // to stop; what is wrong is told in the form, which keeps what was chosen.
 "use strict";
 
-const form = document.getElementById("upload");
-const zone = document.getElementById("drop");
-const file = document.getElementById("file");
-const sending = document.getElementById("sending");
+const byId = (name) => document.getElementById(name);
+const form = byId("upload");
+const zone = byId("drop");
+const file = byId("file");
+const sending = byId("sending");
 const limit = Number(form.dataset.limit);
 const named = { file: "The file ", body: "" }; // what a message begins with
 let request;
-
-function byId(name) {
-  return document.getElementById(name);
-}
 
 function size(bytes) {
   const [unit, name] = [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]].find(([one]) => bytes >= one) ?? [1, "B"];
@@ -21,18 +18,7 @@ function size(bytes) {
 }
 
 function tell(title, lines) {
-  const problem = document.createElement("div");
-  problem.className = "problem";
-  problem.setAttribute("role", "alert");
-  const head = document.createElement("h2");
-  head.textContent = title;
-  const texts = lines.map((line) => {
-    const text = document.createElement("p");
-    text.textContent = line;
-    return text;
-  });
-  problem.append(head, ...texts);
-  byId("problem").replaceChildren(problem);
+  byId("problem").replaceChildren(problemBox(title, lines));
   byId("problem").focus();
 }
 

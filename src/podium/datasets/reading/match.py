@@ -1,0 +1,94 @@
+"""The columns of a file are matched to what the application takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from podium.cells import NUMBER, listed, printable
+from podium.datasets.wishes import Column
+from podium.errors import DataError, Mistake
+from podium.header import absent, find_columns, forgiven, wanted_columns
+from podium.signature import Signature
+
+MAX_COLUMNS: Final = 500
+
+
+class Matched(NamedTuple):
+    """The columns of a file, each with its use, and what was forgiven."""
+
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+
+
+def match(
+    file: Path, header: Sequence[str], signature: Signature, target: str | None = None
+) -> Matched:
+    """Return what each column of a header is for; the order is free, others are kept.
+
+    Case, spaces, hyphens and underscores count only where two names differ in nothing else. A
+    `target` that is named must be there; that of [task] may be. A column without a name is called
+    after its place.
+
+    Raises:
+        DataError: naming each column that is missing, with the nearest that is there, or each that
+            stands there twice; or there are too many.
+    """
+    _check(file, header)
+    names = _named(header)
+    wanted = wanted_columns(signature, names)
+    found = find_columns(list(dict.fromkeys([*wanted, target or signature.target])), names)
+    needed = [*wanted, *([target] if target else [])]
+    missing = [name for name in needed if found[name] is None]
+    if missing:
+        raise DataError(file, _told(missing, header, needed))
+    uses = {found[name]: name for name in wanted}
+    answers = found[target or signature.target]
+    if answers in uses:
+        if target:
+            reason = f"holds an input, {uses[answers]!r}; the answers stand in another column"
+            raise DataError(file, [Mistake(target, reason)])
+        answers = None
+    columns = (Column(one, uses.get(one), one == answers) for one in names)
+    return Matched(tuple(columns), tuple(_notes(header, names, forgiven(found))))
+
+
+def _check(file: Path, header: Sequence[str]) -> None:
+    if len(header) > MAX_COLUMNS:
+        reason = f"there are {len(header):,}; at most {MAX_COLUMNS:,} can be read. Leave some out"
+        raise DataError(file, [Mistake("columns", reason)])
+    twice = [name for name, times in Counter(header).items() if name and times > 1]
+    if twice:
+        reason = "stands there twice; give each column a name of its own"
+        raise DataError(file, [Mistake(f"column {printable(name)}", reason) for name in twice])
+
+
+def _named(header: Sequence[str]) -> list[str]:
+    """Return the names of all columns; one without is called "column_1", or so."""
+    names: list[str] = []
+    for place, name in enumerate(header, 1):
+        called = name or f"column_{place}"
+        while not name and called in header:
+            called += "_"
+        names.append(called)
+    return names
+
+
+def _told(missing: Sequence[str], header: Sequence[str], needed: Sequence[str]) -> list[Mistake]:
+    """Return why columns are missing."""
+    if any(header) and all(NUMBER.fullmatch(name.replace(",", ".")) for name in header if name):
+        reason = "holds numbers alone: is the header missing? Expected a first line with the names "
+        return [Mistake("header", f"{reason}of the columns: {listed(needed)}.")]
+    return absent(missing, header)
+
+
+def _notes(header: Sequence[str], names: Sequence[str], others: str) -> list[str]:
+    notes = []
+    if others:
+        notes.append(f"Columns are taken that are written otherwise: {others}.")
+    unnamed = [name for name, own in zip(names, header, strict=True) if not own]
+    if unnamed:
+        notes.append(f"Columns without a name are called {listed(unnamed)}.")
+    return notes
