@@ -45,13 +45,29 @@ def test_penguins_are_scored_by_two_models(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == f"Wrote {output}: 344 rows"
     assert "2 of 344 rows without an answer; podium_error says why:" in done.stdout
     assert "  row 4: bill_length_mm: is missing; expected a number in mm" in done.stdout
-    for told in ("Accuracy", "F1 of Gentoo", "Decision tree", "(p = "):
+    for told in ("Accuracy", "F1 of Gentoo", "Decision tree", "(p "):
         assert told in done.stdout
     lines = output.read_text().splitlines()
     assert len(lines) == 345
     assert "podium_label_bnn" in lines[0]
     assert "podium_label_tree" in lines[0]
     assert left_in(tmp_path) == {"results.csv"}
+
+
+@pytest.mark.parametrize(("width", "beside"), [(60, 1), (80, 2), (120, 2), (160, 4)])
+def test_a_table_has_the_models_that_the_terminal_has_room_for(
+    tmp_path: Path, width: int, beside: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of metrics and whole intervals are there at every width; others follow below."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    models = [more for name in ("bnn", "forest", "tree", "bayes") for more in ("--model", name)]
+    held_out = PENGUINS / "data/held_out.csv"
+    done = score(PENGUINS, held_out, "-o", tmp_path / "results.csv", *models)
+    assert done.exit_code == 0
+    rows = [line for line in done.stdout.splitlines() if line.startswith("│ Accuracy ")]
+    assert [line.count(" to ") for line in rows] == [beside] * (4 // beside)
+    assert all(len(line) <= width for line in rows)
+    assert "Expected calibration error" in done.stdout
 
 
 def test_the_end_of_the_name_says_the_format(half: Path, tmp_path: Path) -> None:

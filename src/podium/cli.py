@@ -78,15 +78,23 @@ def serve(source: Path, **options: Any) -> None:
 @state_options
 @click.option("--key", hidden=True)
 @click.option("--supervised", is_flag=True, hidden=True)
-def worker(folder: Path, state: Path | None, database: str | None, **options: Any) -> None:
+def worker(
+    folder: Path, state: Path | None, database: str | None, key: str | None, supervised: bool
+) -> None:
     """Work on the data sets that DIR's server has received, until told to stop.
 
     `podium serve` runs one itself. More of them, on this host or on others, share its --state
     folder and its --database, and see DIR at the same path.
     """
-    from podium.jobs.worker import run_worker
+    from podium.jobs.state import state_folder
+    from podium.production.keeper import work
 
-    run_worker(folder, state, database, **options)
+    if supervised:
+        from podium.jobs.worker import run_worker
+
+        run_worker(folder, state, database, key)
+    else:
+        sys.exit(work(folder, state_folder(folder, state, database, key)))
 
 
 @main.command()

@@ -17,7 +17,9 @@ PodiumError
     ├── RequestTooLarge      413
     ├── UnsupportedBody      415
     ├── InvalidInput         422 it was read, and its values are wrong; all mistakes at once
+    ├── DatabaseDamaged      500 the file of the jobs cannot be read
     ├── Overloaded           503 too much at once, or not ready; try again
+    │   └── DatabaseFull     503 the disk has no room for a change of a job
     └── StorageFull          507 the disk has no room for what was sent
 
 A message says what is wrong, which value, and the way out. The errors hold facts; the web
@@ -197,6 +199,24 @@ class Overloaded(RequestError):
     def __init__(self, message: str, retry_after: int = 1) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class DatabaseFull(Overloaded):
+    """The disk has no room for a change in the database of jobs."""
+
+
+class DatabaseDamaged(RequestError):
+    """The database of jobs is damaged; waiting does not help."""
+
+    status = 500
+    title = "The database of jobs is damaged"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"{file}, the database of jobs in the state folder, is damaged. Stop the server, put a "
+            f"copy of the file back, or move it away with {file}-wal and {file}-shm (the list of "
+            "data sets is lost then), and start the server again."
+        )
 
 
 class StorageFull(RequestError):

@@ -38,13 +38,20 @@ def find_columns(names: Sequence[str], header: Sequence[str]) -> dict[str, str |
     return found
 
 
-def absent(names: Sequence[str], header: Sequence[str]) -> list[Mistake]:
-    """Return for each name that there is no such column, with the nearest one, or all."""
-    told = listed([*filter(None, header)]) or "none"
-    return [
-        Mistake(name, f"there is no such column.{nearest(name, header) or f' Columns: {told}.'}")
-        for name in names
-    ]
+def absent(found: Mapping[str, str | None], header: Sequence[str]) -> list[Mistake]:
+    """Return for each name without a column that there is none, with the nearest that is free.
+
+    Where there is none near, all are told, once.
+    """
+    taken = set(found.values())
+    free = [name for name in header if name and name not in taken]
+    rest = f" Columns: {listed([*filter(None, header)]) or 'none'}."
+    mistakes = []
+    for name in (name for name, column in found.items() if column is None):
+        near = nearest(name, free)
+        mistakes.append(Mistake(name, f"there is no such column.{near or rest}"))
+        rest = rest if near else ""
+    return mistakes
 
 
 def forgiven(found: Mapping[str, str | None]) -> str:

@@ -193,9 +193,8 @@ class _Reader:
         self._value = Feature(name=signature.target, unit=signature.unit)
         wanted = wanted_columns(signature, rows.header)
         found = find_columns([*wanted, signature.target], rows.header)
-        missing = [name for name, column in found.items() if column is None]
-        if missing:
-            raise DataError(file, absent(missing, rows.header))
+        if None in found.values():
+            raise DataError(file, absent(found, rows.header))
         places = {name: rows.header.index(column) for name, column in found.items() if column}
         self.columns = {name: places[name] for name in wanted}
         self.target = places[signature.target]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from podium.charts.stacked import MOST_MARKS, OTHERS, Stack, stacked
+from podium.charts.stacked import ANSWER, MOST_MARKS, OTHERS, Stack, stacked
 from tests.charts.support import field, rows, styles
 
 SURE = Stack(7, np.array([[0.9, 0.1, 0.0], [0.7, 0.3, 0.0]]), True, 0)
@@ -16,11 +16,11 @@ def test_a_column_stacks_the_mean_from_the_answer_up() -> None:
     """The answer lies lowest, then the other labels in their order; what is 0 is not drawn."""
     spec = stacked([SURE, WRONG], ["a", "b", "c"])
     assert rows(spec, 0) == [
-        {"x": 0.08, "y": 0, "y2": 0.8, "of": "a", "p": 0.8, "row": 7, "truth": "a"},
-        {"x": 0.08, "y": 0.8, "y2": 1.0, "of": "b", "p": 0.2, "row": 7, "truth": "a"},
-        {"x": 1.08, "y": 0, "y2": 0.4, "of": "b", "p": 0.4, "row": 2, "truth": "a"},
-        {"x": 1.08, "y": 0.4, "y2": 0.6, "of": "a", "p": 0.2, "row": 2, "truth": "a"},
-        {"x": 1.08, "y": 0.6, "y2": 1.0, "of": "c", "p": 0.4, "row": 2, "truth": "a"},
+        {"x": 0.08, "y": 0, "y2": 0.8, "of": "a", "label": "a", "p": 0.8, "row": 7, "truth": "a"},
+        {"x": 0.08, "y": 0.8, "y2": 1.0, "of": "b", "label": "b", "p": 0.2, "row": 7, "truth": "a"},
+        {"x": 1.08, "y": 0, "y2": 0.4, "of": "b", "label": "b", "p": 0.4, "row": 2, "truth": "a"},
+        {"x": 1.08, "y": 0.4, "y2": 0.6, "of": "a", "label": "a", "p": 0.2, "row": 2, "truth": "a"},
+        {"x": 1.08, "y": 0.6, "y2": 1.0, "of": "c", "label": "c", "p": 0.4, "row": 2, "truth": "a"},
     ]
     assert spec["layer"][0]["encoding"]["color"]["scale"] == {"domain": ["a", "b", "c"]}
     assert spec["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 2]
@@ -63,3 +63,20 @@ def test_many_labels_share_a_colour() -> None:
     assert list(told) == ["n0", "n1", "n2", "n3", "n4", "n5", "n13", OTHERS]
     assert told[OTHERS] == pytest.approx(0.35)
     assert rows(spec, 0)[-1]["y2"] == 1
+
+
+def test_an_answer_without_a_colour_of_its_own_still_lies_lowest() -> None:
+    """It has a block of its own, below all others, and is named there."""
+    common = np.array([[0.3, *[0.1] * 7, *[0.0] * 6]])
+    rare = np.array([[0.15, *[0.05] * 12, 0.25]])
+    spec = stacked([*(Stack(i, common, False) for i in range(5)), Stack(9, rare, False, 0)],
+                   [f"n{i}" for i in range(14)])  # fmt: skip
+    names = ["n0", "n1", "n2", "n3", "n4", "n5", ANSWER, OTHERS]
+    assert spec["layer"][0]["encoding"]["color"]["scale"] == {"domain": names}
+    last = [one for one in rows(spec, 0) if one["row"] == 9]
+    assert (last[0]["of"], last[0]["label"], last[0]["p"], last[0]["y"]) == (ANSWER, "n13", 0.25, 0)
+    assert (last[-1]["of"], last[-1]["p"]) == (OTHERS, pytest.approx(0.35))
+    assert last[-1]["y2"] == 1
+    assert {"field": "label", "title": "label", "type": "nominal"} in (
+        spec["layer"][0]["encoding"]["tooltip"]
+    )

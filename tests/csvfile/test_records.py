@@ -11,6 +11,7 @@ from typing import TextIO
 import pytest
 
 from podium.csvfile import CsvError, Records, read_text
+from podium.csvfile import records as reading
 from podium.csvfile.records import MAX_RECORD
 
 NEVER = "a quote opens in cell {} and is never closed"
@@ -98,6 +99,36 @@ def test_a_quote_that_is_closed_too_late(tmp_path: Path) -> None:
     assert found[0] == (2, NEVER.format(1))
     assert found[1:-1] == [(number, ["x" * 1000, "1"]) for number in range(3, 1102)]
     assert found[-1] == (1102, NEVER.format(1))
+
+
+def test_a_record_of_long_cells(tmp_path: Path) -> None:
+    """A record is no longer than a line may be, however many cells it has."""
+    cell = '"' + "x\n" * (MAX_RECORD // 3) + '"'
+    found = records_of(written(tmp_path, f"a,b\n{cell},2\n{cell},{cell}\n"))
+    assert found[0][1] == ["x\n" * (MAX_RECORD // 3), "2"]
+    assert found[1] == (MAX_RECORD // 3 + 3, NEVER.format(2))
+
+
+def test_a_chain_of_quotes_takes_no_time_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each line opens a quote that the next one closes, lines are read twice on average."""
+    monkeypatch.setattr(reading, "_IN_VAIN", 10_000)
+    lines: list[str] = []
+    read = Records._next
+    monkeypatch.setattr(Records, "_next", lambda self: lines.append(read(self)) or lines[-1])
+    count, line = 2000, 'a","b\n'
+    found = records_of(written(tmp_path, "a,b\n" + line * count))
+    assert [number for number, _ in found] == list(range(2, count + 2))
+    assert sum(map(len, lines)) < 10_000 + 4 * count * len(line)
+
+
+def test_a_wrong_record_keeps_its_cells(tmp_path: Path) -> None:
+    """They are those of its line, no more than the header has, as far as quotes tell them."""
+    text = 'a,b\n1\n"1,5",2,3\n4,"5\n6,\0\n7,"8\n9",0,1\n'
+    file = written(tmp_path, text)
+    found = read_text(file, lambda stream: [record.cells for record in Records(file, stream)])
+    assert found == [["1"], ["1,5", "2"], ["4", '"5'], ["6", ""], ["7", '"8'], ['9"', "0"]]
 
 
 def test_what_random_tables_hold(tmp_path: Path) -> None:

@@ -78,3 +78,23 @@ def test_place_of_a_job(tmp_path: Path) -> None:
     for wrong in ("..", "", job + "/x", job.upper()):
         with pytest.raises(ValueError, match="is not the id of a data set"):
             state.place(wrong)
+
+
+def test_folder_belongs_to_one_database(tmp_path: Path) -> None:
+    """A state folder is refused with a database that is not its own, in either direction.
+
+    One that was deleted is followed by a new one, where it lies in the folder itself.
+    """
+    given = f"sqlite:///{tmp_path / 'given.sqlite'}"
+    own, other = (state_folder(tmp_path / name, tmp_path / "state") for name in ("one", "two"))
+    own.store(9).close()
+    Path(own.database_url.removeprefix("sqlite:///")).unlink()
+    own.store(9).close()
+    with pytest.raises(StateError, match=r"belongs to another .* the file jobs\.sqlite in it"):
+        StateFolder(own.path, given).store(9)
+    for _ in range(2):
+        StateFolder(other.path, given).store(9).close()
+    with pytest.raises(StateError, match=r"another database of jobs: another one\. Give the other"):
+        other.store(9)
+    with pytest.raises(StateError, match="belongs to another database"):
+        StateFolder(other.path, given.replace("given", "third")).store(9)

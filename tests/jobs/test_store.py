@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from podium.datasets.wishes import Column, Staged, Wishes
-from podium.errors import MissingExtra, Overloaded, StateError, WrongState
+from podium.errors import (
+    DatabaseDamaged,
+    DatabaseFull,
+    MissingExtra,
+    Overloaded,
+    StateError,
+    WrongState,
+)
 from podium.jobs import database as module
 from podium.jobs.job import Job
 from podium.jobs.store import JobStore, new_id
@@ -279,6 +286,65 @@ def test_long_lock_is_told_and_nothing_is_lost(
     cancelled = store.cancel(job.id)
     assert cancelled is not None
     store.close()
+
+
+def test_deleted_database_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Processes that have a file open which was deleted meet again in the new one."""
+    url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    one, two = JobStore.open(url, "a"), JobStore.open(url, "a")
+    lost = added(one)
+    assert two.get(lost.id) == lost
+    (tmp_path / "jobs.sqlite").unlink()
+    job = added(one)
+    assert (two.get(job.id), two.get(lost.id)) == (job, None)
+    assert caplog.text.count("was removed or replaced") == 2
+    one.close()
+    two.close()
+
+
+def test_damaged_database_is_told_with_the_way_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A damaged file is an error that names it; it does not ask to try again."""
+    file = tmp_path / "jobs.sqlite"
+    told = r"^jobs\.sqlite, the database .* is damaged\. Stop the server, put a copy"
+    store = JobStore.open(f"sqlite:///{file}", "a")
+    job = added(store)
+    store.close()
+    with file.open("r+b") as damaged:
+        damaged.seek(1024)
+        damaged.write(b"x" * (file.stat().st_size - 1024))
+    with pytest.raises(DatabaseDamaged, match=told):
+        store.get(job.id)
+    file.write_bytes(b"no database at all, whatever its name may say" * 99)
+    with pytest.raises(DatabaseDamaged, match=told):
+        JobStore.open(f"sqlite:///{file}", "a")
+    assert f"{file}, is damaged: " in caplog.text
+    store.close()
+
+
+def test_full_disk_is_told_apart(tmp_path: Path) -> None:
+    """Where a change finds no room, the error says so."""
+    store = JobStore.open(f"sqlite:///{tmp_path / 'jobs.sqlite'}", "a")
+    with store._database.begin() as con:
+        con.exec_driver_sql("PRAGMA max_page_count = 1")
+    with pytest.raises(DatabaseFull, match="database or disk is full"):
+        added(store, name="x" * 100_000)
+    store.close()
+
+
+def test_crash_counts_as_several_deaths(store: JobStore) -> None:
+    """A crash adds to the deaths of the job that the worker held, and frees it."""
+    job, other = added(store, attempts=1, created=1.0), added(store)
+    store.claim("crashed", 60)
+    store.claim("alive", 60)
+    store.note_crash("crashed", 2)
+    claimed = store.claim("next", 60)
+    assert claimed is not None
+    assert (claimed.id, claimed.attempts) == (job.id, 3)
+    left = store.get(other.id)
+    assert left is not None
+    assert left.attempts == 0
 
 
 def test_database_of_a_later_podium_is_refused(tmp_path: Path) -> None:

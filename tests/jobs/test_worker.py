@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from podium.datasets.wishes import Wishes
+from podium.errors import DatabaseFull
+from podium.jobs.guard import HUNG, Guard
 from podium.jobs.job import Job
+from podium.jobs.progress import JobProgress
 from podium.jobs.state import StateFolder, state_folder
 from podium.jobs.store import JobStore
+from podium.jobs.worker import Worker
 from tests.support.jobs import ended, found, send, worker, write_slow_sums
 from tests.support.waiting import until
 
 DATA = b"text\none\ntwo\n"
+BASIS = {"basis.json"}
 LONG = b"text\n" + b"".join(b"line %d\n" % row for row in range(20_000))
 
 
@@ -63,6 +70,10 @@ def test_way_of_a_job(site: Site) -> None:
         assert failed.state == "failed"
         assert "text" in (failed.error or "")
         assert str(site.folder) not in (failed.error or "")
+        until(lambda: {path.name for path in site.state.place(bad.id).folder.iterdir()} <= BASIS)
+        site.store.start(bad.id, Wishes())
+        until(lambda: found(site.store, bad).state == "failed")
+        assert "Send it again" in (found(site.store, bad).error or "")
         until(lambda: found(site.store, job).state == "ready")
         ready = found(site.store, job)
         assert (ready.rows, ready.rows_done, ready.staged and ready.staged.rows) == (2, 0, 2)
@@ -108,6 +119,7 @@ def assert_no_room(site: Site, job: Job, step: str) -> None:
     )
     left = [path.name for path in site.state.place(job.id).folder.iterdir()]
     assert [name for name in left if ".part" in name or ".tmp" in name] == []
+    assert ("upload" in left, "work.duckdb" in left) == (True, step != "reading")
     site.store.start(job.id, job.wishes)
 
 
@@ -122,7 +134,7 @@ def test_cancelled_job_ends_and_the_next_one_begins(site: Site) -> None:
         last = send(site.state, site.store, DATA)
         assert ended(site.store, last).state == "done"
     assert found(site.store, slow).state == "cancelled"
-    assert not site.state.place(slow.id).work.exists()
+    assert {path.name for path in site.state.place(slow.id).folder.iterdir()} == BASIS
     assert not site.state.place(gone.id).folder.exists()
 
 
@@ -172,9 +184,107 @@ def test_job_that_kills_its_workers_fails_in_the_end(site: Site) -> None:
             deaths += process.poll() == -signal.SIGABRT
     assert deaths == 2
     told = found(site.store, bad)
-    assert (told.error or "").startswith("The worker has died 8 times while scoring at row 4,865: ")
+    assert (told.error or "").startswith(
+        "The worker has died again and again while scoring, in rows 4,865 to 5,120: "
+    )
     with worker(site.app, site.folder):
         assert ended(site.store, good).state == "done"
+
+
+HANG = "import time\n\ndef crc32(texts):\n    while len(texts) > 9:\n        time.sleep(1)\n    return [7.0 for t in texts]\n"  # noqa: E501
+
+
+@contextmanager
+def kept_alive(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `podium worker`, which keeps a worker alive; it is told to end."""
+    command = [sys.executable, "-m", "podium", "worker", str(site.app), "--state", str(site.folder)]
+    with (site.folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stderr=log)  # noqa: S603  a list, not a shell's text
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_hanging_model_is_left_when_its_job_is_cancelled(site: Site) -> None:
+    """A model that never returns holds nobody up once its data set is cancelled."""
+    (site.app / "sums.py").write_text(HANG)
+    hanging, good = send(site.state, site.store, LONG), send(site.state, site.store, DATA)
+    with kept_alive(site):
+        until(lambda: found(site.store, hanging).step == "scoring")
+        site.store.cancel(hanging.id)
+        assert ended(site.store, good).state == "done"
+        place = site.state.place(hanging.id)
+        assert {path.name for path in place.folder.iterdir()} == BASIS
+
+
+def test_job_that_hangs_ends_its_worker(site: Site) -> None:
+    """A model that says nothing for as long as is allowed ends the worker, with its job's mark."""
+    (site.app / "sums.py").write_text(HANG)
+    job = send(site.state, site.store, LONG)
+    with worker(site.app, site.folder, "tests.support.paced", HUNG_S="1") as process:
+        assert process.wait(60) == HUNG
+    assert (found(site.store, job).attempts, len(site.store.owners())) == (1, 1)
+
+
+def test_job_that_crashes_its_workers_fails_soon(site: Site) -> None:
+    """Three crashes at the same place are enough, and its keeper starts the next worker."""
+    (site.app / "sums.py").write_text(
+        "import os\n\ndef crc32(texts):\n"
+        "    if len(texts) > 9:\n        open('deaths', 'a').write('x')\n        os.abort()\n"
+        "    return [0.0 for t in texts]\n"
+    )
+    bad, good = send(site.state, site.store, LONG), send(site.state, site.store, DATA)
+    with contextlib.chdir(site.folder), kept_alive(site):
+        told = ended(site.store, bad)
+        assert ended(site.store, good).state == "done"
+    assert (site.folder / "deaths").read_text() == "xxx"
+    assert "again while scoring, in rows 1 to 256: " in (told.error or "")
+
+
+def test_model_that_exits_fails_its_job(site: Site) -> None:
+    """What ends the program in a maker's code ends the job alone."""
+    (site.app / "sums.py").write_text(
+        "import sys\n\ndef crc32(texts):\n    if len(texts) > 9:\n        sys.exit(3)\n"
+        "    return [0.0 for t in texts]\n"
+    )
+    job = send(site.state, site.store, LONG)
+    with worker(site.app, site.folder) as process:
+        assert "(SystemExit)" in (ended(site.store, job).error or "")
+        assert process.poll() is None
+
+
+def test_results_are_settled_on_a_full_disk(site: Site) -> None:
+    """Where the database takes no change for want of room, what was scored gives way."""
+    job = send(site.state, site.store, DATA)
+    place = site.state.place(job.id)
+    place.work.touch()
+    guard = Guard(site.store, site.state, "me")
+    claimed = site.store.claim("me", 60)
+    assert claimed is not None
+    update, full = site.store.update, DatabaseFull("full")
+
+    def full_while_work(*told: Any, **fields: Any) -> bool:
+        if place.work.exists():
+            raise full
+        return update(*told, **fields)
+
+    site.store.update = full_while_work  # type: ignore[method-assign]
+    Worker(site.app, site.state, site.store, guard)._settle(claimed, state="failed", error="full")
+    assert found(site.store, job).state == "failed"
+    assert place.upload.exists()
+
+
+def test_last_rows_are_told_before_the_next_step(site: Site) -> None:
+    """However soon after the step before, that all rows are scored is told."""
+    job = send(site.state, site.store, DATA)
+    site.store.claim("me", 60)
+    progress = JobProgress(site.store, Guard(site.store, site.state, "me"), job)
+    for done in (0, 40, 50):
+        progress("scoring", done, 50)
+    progress("judging", 0, 1)
+    assert (found(site.store, job).rows_done, found(site.store, job).step) == (50, "judging")
 
 
 def test_idle_worker_is_light_and_nice(site: Site) -> None:

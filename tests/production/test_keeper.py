@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from podium.jobs.state import StateFolder
+from podium.jobs.supervised import CRASHED, HEARTBEAT
 from podium.production import keeper as module
 from podium.production.keeper import Keeper, worker_call
 from tests.support.waiting import until
@@ -49,19 +50,25 @@ def test_process_that_dies_is_started_again() -> None:
 
 
 def test_one_that_keeps_dying_is_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait before the next start doubles up to a limit; after a steady life there is none."""
+    """The wait before the next start doubles up to a limit; after a steady life there is none.
+
+    The limit is higher for one that never comes to its work: its database may be damaged.
+    """
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     with kept("") as keeper:
-        waits = []
-        for _ in range(7):
-            keeper._started = now
+
+        def wait_after(seconds: float, begun: bool) -> float:
+            keeper._start(now)
+            assert keeper._process is not None
+            keeper._process.wait()
+            keeper._started, keeper._begun = now - seconds, begun
             keeper._forget(now)
-            waits.append(keeper._next - now)
-        assert waits == [0.5, 1, 2, 4, 5, 5, 5]
-        keeper._started = now - 60
-        keeper._forget(now)
-        assert (keeper._next, keeper._wait) == (now, 0.25)
+            return keeper._next - now
+
+        assert [wait_after(0, True) for _ in range(6)] == [0.5, 1, 2, 4, 5, 5]
+        assert (wait_after(60, True), keeper._wait) == (0, 0.25)
+        assert [wait_after(0, False) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
 
 
 def test_stopped_process_is_not_started_again() -> None:
@@ -105,3 +112,45 @@ def test_call_of_the_worker_hides_the_database(tmp_path: Path) -> None:
         "--state", str(tmp_path / "state"), "--key", "penguins-1",
     ]  # fmt: skip
     assert environment["PODIUM_DATABASE"] == "postgresql://ann:hush@host/jobs"
+
+
+TELLING = f"import os; os.write(int(os.environ[{HEARTBEAT!r}]), b'.'); "
+
+
+def test_silent_process_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose heart stops is killed, and the next one is told; one that beats lives on."""
+    beating = f"{TELLING} print(os.environ.get({CRASHED!r}), flush=True); "
+    with kept(beating + "import time; time.sleep(99)") as keeper:
+        first = looked(keeper)
+        until(lambda: keeper.look() or keeper._begun)  # type: ignore[func-returns-value]
+        assert keeper.pid == first
+        monkeypatch.setattr(module, "SILENT_S", 0.1)
+        time.sleep(0.2)
+        until(lambda: keeper.look() or keeper.pid not in (None, first))  # type: ignore[func-returns-value]
+        environment = Path(f"/proc/{keeper.pid}/environ").read_bytes().split(b"\0")
+        assert f"{CRASHED}={first}".encode() in environment
+
+
+@pytest.mark.parametrize(
+    ("end", "crashed"),
+    [
+        ("os.abort()", True), ("os._exit(0)", True), ("os.kill(os.getpid(), 11)", True),
+        ("os.kill(os.getpid(), 9)", False), ("os.kill(os.getpid(), 15)", False),
+    ],
+)  # fmt: skip
+def test_crash_is_told_to_the_next_process(end: str, crashed: bool) -> None:
+    """A crash is told from an end that came from outside, or for want of memory."""
+    with kept(TELLING + end) as keeper:
+        pid = looked(keeper)
+        until(lambda: keeper.look() or keeper.pid is None)  # type: ignore[func-returns-value]
+        keeper.look()
+        assert keeper._crashed == ({CRASHED: str(pid)} if crashed else {})
+        assert keeper.failed is None
+
+
+def test_process_that_cannot_begin_is_told_by_its_status() -> None:
+    """The exit status of one that ends before its first heartbeat is there for who keeps it."""
+    with kept("raise SystemExit(3)") as keeper:
+        looked(keeper)
+        until(lambda: keeper.look() or keeper.failed is not None)  # type: ignore[func-returns-value]
+        assert keeper.failed == 3

@@ -82,15 +82,25 @@ def worker(
     blocks: str = "unlimited",
     **environment: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `podium worker` of an application; it is killed in the end if it still runs.
+    """Run a worker of an application, kept alive by nobody; it is killed if it still runs.
 
     No file may be larger than `blocks` of 1024 bytes.
     """
     limited = ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "-"]
     with (state.parent / "worker.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603  the arguments are a list, not a shell's text
-            [*limited, sys.executable, "-m", module, "worker", str(folder), "--state", str(state)],
-            stdin=subprocess.DEVNULL,
+            [
+                *limited,
+                sys.executable,
+                "-m",
+                module,
+                "worker",
+                str(folder),
+                "--state",
+                str(state),
+                "--supervised",
+            ],
+            stdin=subprocess.PIPE,
             stderr=log,
             env={**os.environ, **environment},
             cwd=ROOT,
@@ -99,4 +109,4 @@ def worker(
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.communicate()

@@ -2,7 +2,7 @@
 
 A chunk is held twice on its way into the file: before the mark of how far the answers reach, and
 before the commit. With STEP_FILE the steps but for scoring are: what is done is written there, and
-the worker waits the first times.
+the worker waits the first times. A job hangs after HUNG_S.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from podium import cli
 from podium.datasets import scoring
 from podium.datasets.place import Step
 from podium.datasets.work import Work
-from podium.jobs import progress
+from podium.jobs import guard, progress
 
 HELD_S = 0.05
 
@@ -63,6 +63,7 @@ def tell_and_wait(self: progress.JobProgress, step: Step, done: int, total: int)
 if __name__ == "__main__":
     scoring.CHUNK_S = 0.1  # type: ignore[misc]
     progress.TELL_S = 0.0  # type: ignore[misc]
+    guard.HUNG_S = float(os.environ.get("HUNG_S", guard.HUNG_S))  # type: ignore[misc]
     progress.JobProgress.__call__ = tell_and_wait  # type: ignore[method-assign]
     Work.__init__ = open_held  # type: ignore[method-assign]
     cli.main(prog_name="podium")

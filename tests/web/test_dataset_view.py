@@ -130,6 +130,45 @@ def test_what_no_model_knows_is_said_once() -> None:
     ]  # fmt: skip
 
 
+def test_what_differs_between_models_stands_with_their_values() -> None:
+    """What holds of all values is said once beside the meaning, what does not in each cell."""
+    first, second = (accuracy(v, about="Share.", detail=d) for v, d in ((0.9, "A."), (0.8, "B.")))
+    (row,) = view_of(judged("a", first), judged("b", second)).groups[0][1]
+    assert row.about == "Share."
+    assert [cell.detail for cell in row.cells if cell] == ["A.", "B."]
+    (same,) = view_of(judged("a", first), judged("b", first)).groups[0][1]
+    assert same.about == "Share. A."
+    assert [cell.detail for cell in same.cells if cell] == ["", ""]
+
+
+def test_nearly_all_is_not_told_as_all() -> None:
+    """Neither a value nor an end of its interval is rounded to 100% or to 1."""
+    near = Metric("accuracy", "Accuracy", 0.9996, 0.9991, 1.0)
+    f1 = Metric("f1_macro", "F1", 0.9996, 0.99, 1.0)
+    rows = view_of(judged("a", near, f1)).groups[0][1]
+    assert [row.cells[0] for row in rows] == [
+        CellView("> 99.9%", "> 99.9% to 100.0%", False), CellView("0.9996", "0.990 to 1.000", False)
+    ]  # fmt: skip
+
+
+def test_no_model_is_the_best_by_its_log_loss() -> None:
+    """Few rows may lack the one mistake that would cost much, however far the intervals lie."""
+    losses = [Metric("log_loss", "Log loss", v, v - 0.1, v + 0.1, better="lower") for v in (1.0, 9)]
+    assert best(view_of(*(judged(name, one) for name, one in zip("ab", losses, strict=True)))) == [
+        False, False,
+    ]  # fmt: skip
+
+
+def test_rows_that_some_models_answered_are_counted_apart() -> None:
+    """What no model answered, and what not every one did."""
+    found = structs.replace(FOUND, models=(judged("a"), judged("b")), partly=10)
+    assert findings_view(found).failed == (
+        "2 rows without an answer, 10 rows not answered by every model"
+    )
+    assert findings_view(found).headline == "198 of 200 rows scored"
+    assert findings_view(structs.replace(found, failed=0)).headline == "All 200 rows scored"
+
+
 def test_the_note_names_the_ways_of_the_intervals() -> None:
     """Below the metrics stands what the intervals are, and how they were found."""
     brier = Metric("brier", "Brier", 0.1, 0.0, 0.2, interval="BCa bootstrap")

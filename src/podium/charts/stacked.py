@@ -25,6 +25,7 @@ MOST_COLUMNS: Final = 40
 MOST_MARKS: Final = 30
 """How many passes a column shows; of more, this many that lie evenly among them."""
 OTHERS: Final = "all others"
+ANSWER: Final = "the answer, without a colour of its own"
 _WIDE: Final = 0.84
 
 
@@ -44,13 +45,16 @@ def stacked(stacks: Sequence[Stack], labels: Sequence[str]) -> Spec:
     """Return a column an input, in which the class of the answer lies lowest."""
     shown = _shown(stacks, len(labels))
     names = [labels[i] for i in shown]
-    others = len(shown) < len(labels)
-    colour = coloured("of", [*names, OTHERS] if others else names)
+    if any(_said(one) not in shown for one in stacks):
+        names.append(ANSWER)
+    if len(shown) < len(labels):
+        names.append(OTHERS)
+    colour = coloured("of", names)
     x = number("x", scale={"domain": [0, max(1, len(stacks))], "nice": False},
                axis={"labels": False, "grid": False}, title="Inputs, from the surest")  # fmt: skip
     places = {"x": x, "x2": {"field": "x2"}}
     wide = {"transform": [{"calculate": f"datum.x + {_WIDE}", "as": "x2"}]}
-    tooltip = lines(row="row", of="label", p=("probability", ".1%"), truth="true label")
+    tooltip = lines(row="row", label="label", p=("probability", ".1%"), truth="true label")
     y = share("y", "Probability, stacked")
     parts = [part for i, one in enumerate(stacks) for part in _parts(i, one, labels, shown)]
     marks = [mark for i, one in enumerate(stacks) for mark in _marks(i, one)]
@@ -72,11 +76,18 @@ def stacked(stacks: Sequence[Stack], labels: Sequence[str]) -> Spec:
 
 
 def _shown(stacks: Sequence[Stack], labels: int) -> list[int]:
-    """Return the classes with a colour of their own: the likeliest of all, in their order."""
+    """Return the classes with a colour of their own: the likeliest of all, in their order.
+
+    One colour is for all others, and one for answers that are among these.
+    """
     if labels <= MOST_SERIES:
         return list(range(labels))
     total = np.sum([one.passes.mean(axis=0) for one in stacks], axis=0)
-    return sorted(np.argsort(-total, kind="stable")[: MOST_SERIES - 1].tolist())
+    order = np.argsort(-total, kind="stable").tolist()
+    shown = order[: MOST_SERIES - 1]
+    if {_said(one) for one in stacks} <= set(shown):
+        return sorted(shown)
+    return sorted(order[: MOST_SERIES - 2])
 
 
 def _parts(
@@ -84,7 +95,7 @@ def _parts(
 ) -> list[dict[str, Any]]:
     mean = one.passes.mean(axis=0)
     said = _said(one)
-    of = dict.fromkeys(range(len(labels)), OTHERS) | {i: labels[i] for i in shown}
+    of = dict.fromkeys(range(len(labels)), OTHERS) | {said: ANSWER} | {i: labels[i] for i in shown}
     order = sorted(range(len(labels)), key=lambda i: (i != said, of[i] == OTHERS, i))
     shares: dict[str, float] = {}
     for i in order:
@@ -93,7 +104,7 @@ def _parts(
     told = {"truth": labels[one.truth]} if one.truth is not None else {}
     return [
         {"x": _left(place), "y": short(tops[n]), "y2": short(min(1.0, tops[n + 1])), "of": name,
-         "p": short(p), "row": one.row, **told}
+         "label": labels[said] if name == ANSWER else name, "p": short(p), "row": one.row, **told}
         for n, (name, p) in enumerate(shares.items()) if p >= 0.0005
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -32,7 +33,8 @@ class Rows:
         self.decimal_comma = self._records.delimiter != ","
         self.line = self._records.line
         self.header = self._records.header
-        twice = sorted({name for name in self.header if name and self.header.count(name) > 1})
+        times = Counter(self.header)
+        twice = sorted(name for name in times if name and times[name] > 1)
         if twice:
             reason = f"names {listed(twice)} twice; expected one header line, and one line an item"
             raise CsvError(file, reason)

@@ -14,6 +14,9 @@ from podium.errors import counted
 
 MAX_RECORD: Final = 1 << 20
 """The most characters of a line, and of a record with line ends in its cells."""
+_IN_VAIN: Final = 4 * MAX_RECORD
+"""So many characters behind open quotes may be read again, and then no more than were read for
+good: else a quote in each line that is closed nowhere would make every line look far ahead."""
 _SAMPLE: Final = 100
 _SAMPLE_LENGTH: Final = 65_536
 """The delimiter is told by so many lines, or characters."""
@@ -24,7 +27,10 @@ _BLANK: Final = " \t\v\f\r\n\x1a"
 
 
 class Record(NamedTuple):
-    """The cells of a record that begins at a line, or why it cannot be read."""
+    """The cells of a record that begins at a line, and why it cannot be read, if so.
+
+    Then the cells are those of that line as far as they can be told, no more than the header has.
+    """
 
     line: int
     cells: list[str]
@@ -47,6 +53,7 @@ class Records:
         self._number = 0
         self._waiting: deque[str] = deque()
         self._taken: list[str] = []
+        self._length, self._spare = 0, _IN_VAIN
         first = self._first()
         told = told_delimiter(first[0]) if first else None
         if told:
@@ -69,6 +76,7 @@ class Records:
         width = len(self.header)
         for line in iter(self._next, ""):
             number, problem = self._number, None
+            self._length = len(line)
             body = line.rstrip("\r\n")
             try:
                 cells = self._quoted(body, line) if '"' in body else body.split(self.delimiter)
@@ -81,7 +89,14 @@ class Records:
             width = width or len(cells)
             if problem is None and len(cells) != width:
                 problem = self._odd(len(cells), width)
-            if problem is not None:
+            if problem is None:
+                self._spare += self._length
+            else:
+                if self._taken or not cells:  # where cells end, the quotes do not tell
+                    cells = body.replace("\0", "").split(self.delimiter)
+                cells = cells[:width]
+                vain = self._length - len(line)
+                self._spare += len(line) - vain
                 self._give_back()
             self._taken.clear()
             yield Record(number, cells, problem)
@@ -111,7 +126,6 @@ class Records:
     def _unquoted(self, body: str, line: str, place: int, number: int) -> tuple[str, str, str, int]:
         """Return a quoted cell, the line in which it ends, whole and without its end, and where."""
         parts: list[str] = []
-        length = len(line)
         while True:
             inside = _QUOTED.match(body, place)
             assert inside is not None  # it may be empty
@@ -121,9 +135,9 @@ class Records:
                 break
             parts.append(line[len(body) :])
             line = self._next()
-            length += len(line)
+            self._length += len(line)
             self._taken.append(line)
-            if not line or length > MAX_RECORD or "\0" in line:
+            if not line or self._length > MAX_RECORD or self._length > self._spare or "\0" in line:
                 raise _Unreadable(f"a quote opens in cell {number} and is never closed")
             body, place = line.rstrip("\r\n"), 0
         place += 1

@@ -60,3 +60,8 @@ class Place(NamedTuple):
         self.clean()
         for file in (self.work, self.work.with_name(self.work.name + ".wal")):
             file.unlink(missing_ok=True)
+
+    def forget_all_but_results(self) -> None:
+        """Remove the upload too: nothing can be begun again."""
+        self.forget_work()
+        self.upload.unlink(missing_ok=True)

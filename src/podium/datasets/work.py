@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.cpus import available_cpus
+from podium.datasets.sql import between, quoted
 from podium.datasets.wishes import Staged
 
 MEMORY: Final = "200MB"
@@ -97,9 +98,8 @@ class Work:
         return cursor
 
     def _attach(self, *options: str) -> None:
-        name = str(self.file).replace("'", "''")
         told = f"({', '.join(options)})" if options else ""
-        self.con.execute(f"ATTACH '{name}' AS work {told}; USE work")
+        self.con.execute(f"ATTACH {quoted(str(self.file))} AS work {told}; USE work")
         self._reading = self.cursor()
         self.con.execute("CREATE TABLE IF NOT EXISTS staged (told VARCHAR)")
         self.con.execute("CREATE TABLE IF NOT EXISTS scored (rows BIGINT, tallies BIGINT[][])")
@@ -126,15 +126,14 @@ class Work:
         One thread may read while another one does all else.
         """
         wanted = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
-        there = f"FROM input WHERE rowid >= {start} AND rowid < {stop}"
-        query = f"SELECT {wanted} {there} ORDER BY rowid"  # noqa: S608
+        query = f"SELECT {wanted} FROM input WHERE {between(start, stop)} ORDER BY rowid"  # noqa: S608
         return self._reading.execute(query).fetchnumpy()
 
     def problems(self, start: int, stop: int) -> dict[int, str]:
         """Return why rows cannot be read, by their place from `start` on; like `read`."""
         query = (
             f"SELECT rowid - {start}, problem FROM input "  # noqa: S608
-            f"WHERE rowid >= {start} AND rowid < {stop} AND problem IS NOT NULL"
+            f"WHERE {between(start, stop)} AND problem IS NOT NULL"
         )
         return dict(self._reading.execute(query).fetchall())
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,7 +17,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from podium.errors import MissingExtra, Overloaded, StateError
+from podium.errors import DatabaseDamaged, DatabaseFull, MissingExtra, Overloaded, StateError
 
 VERSION: Final = 1
 """Of the table; a later one migrates what it finds."""
@@ -45,14 +49,25 @@ jobs: Final = sa.Table(
     sa.Column("leased_until", sa.Double),
 )
 _by_age: Final = sa.Index("podium_jobs_by_age", jobs.c.application, jobs.c.created)
-versions: Final = sa.Table("podium_version", metadata, sa.Column("version", sa.Integer))
+versions: Final = sa.Table(
+    "podium_version",
+    metadata,
+    sa.Column("version", sa.Integer),
+    sa.Column("database_id", sa.String(32), nullable=False),
+)
+
+log = logging.getLogger("podium")
 
 
 class Database:
-    """One database, in which the table of the jobs is."""
+    """One database, in which the table of the jobs is. Where it is a file, it may be replaced."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        name = engine.url.database if engine.name == "sqlite" else None
+        self._file = Path(name) if name else None
+        self._opened = self._on_disk()
+        self._reopening = threading.Lock()
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -60,6 +75,7 @@ class Database:
 
         Raises:
             StateError: the address is wrong, or the database cannot be used.
+            DatabaseDamaged: its file is damaged.
             MissingExtra: the driver is not installed.
         """
         address = _address(url)
@@ -67,6 +83,8 @@ class Database:
         try:
             _prepare(engine)
         except (SQLAlchemyError, sqlite3.Error) as err:
+            if _code(err) in _DAMAGED:
+                raise _damaged(address, err) from err
             raise StateError(
                 f"The database of jobs, {_shown(address)}, cannot be used: {_reason(err)}"
             ) from err
@@ -76,18 +94,73 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
+    @property
+    def id(self) -> str:
+        """What tells it from other databases: random, since it was made.
+
+        Raises:
+            Overloaded: the database is locked, or away.
+        """
+        with self.begin() as con:
+            return str(con.execute(sa.select(versions.c.database_id)).scalars().one())
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Open a transaction.
 
         Raises:
             Overloaded: the database is locked, or away.
+            DatabaseFull: the disk has no room for a change.
+            DatabaseDamaged: its file is damaged.
         """
         try:
+            self._reopen_if_replaced()
             with self._engine.begin() as con:
                 yield con
         except (DBAPIError, sqlite3.Error) as err:
-            raise Overloaded(f"The database of jobs cannot be used now: {_reason(err)}", 5) from err
+            if _code(err) in _DAMAGED:
+                raise _damaged(self._engine.url, err) from err
+            kind = DatabaseFull if _code(err) == sqlite3.SQLITE_FULL else Overloaded
+            raise kind(f"The database of jobs cannot be used now: {_reason(err)}", 5) from err
+
+    def _reopen_if_replaced(self) -> None:
+        """Go on with the file that is there.
+
+        Connections keep a file that was deleted, and other processes would never see its jobs.
+        """
+        if self._on_disk() == self._opened:
+            return
+        with self._reopening:
+            if self._on_disk() == self._opened:
+                return
+            log.warning("%s was removed or replaced: what is there now is opened", self._file)
+            self._engine.dispose()
+            _prepare(self._engine)
+            self._opened = self._on_disk()
+
+    def _on_disk(self) -> tuple[int, int] | None:
+        """Return which file there is, if it is one: its device and its number there."""
+        if self._file is None:
+            return None
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(err: Exception) -> int:
+    """Return SQLite's number of an error, without what refines it; 0 of another database."""
+    code: int = getattr(getattr(err, "orig", err), "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
+def _damaged(url: URL, err: Exception) -> DatabaseDamaged:
+    log.error("The database of jobs, %s, is damaged: %s", _shown(url), _reason(err))
+    return DatabaseDamaged(Path(_shown(url)).name)
 
 
 def _address(text: str) -> URL:
@@ -146,7 +219,8 @@ def _prepare(engine: Engine) -> None:
         if found is None:
             con.execute(CreateTable(jobs, if_not_exists=True))
             con.execute(CreateIndex(_by_age, if_not_exists=True))
-            con.execute(sa.insert(versions).values(version=VERSION))
+            own_id = secrets.token_hex(16)
+            con.execute(sa.insert(versions).values(version=VERSION, database_id=own_id))
         elif found > VERSION:
             raise StateError(
                 f"The database of jobs was made by a later Podium: its version is {found}, "

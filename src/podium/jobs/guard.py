@@ -1,4 +1,4 @@
-"""What goes on beside the work on a job: leases, signals, the server's end, sweeping."""
+"""What goes on beside the work on a job: leases, signals, the server's end, sweeping, hangs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Final
 from podium.errors import PodiumError
 from podium.jobs.state import StateFolder
 from podium.jobs.store import JobStore
-from podium.jobs.sweep import sweep
+from podium.jobs.supervised import beat
+from podium.jobs.sweep import clear_lost, sweep
 
 LEASE_S: Final = 30.0
 RENEW_S: Final = 3.0
@@ -23,6 +24,12 @@ SWEEP_S: Final = 60.0
 GRACE_S: Final = 0.7
 """How long the chunk under way may still take when the process is told to end."""
 LOOK_S: Final = 0.5
+LEAVE_S: Final = 5.0
+"""How long the chunk under way may still take when the job is lost: cancelled, or removed."""
+HUNG_S: Final = 3600.0
+"""A model that says nothing for so long never will: it gets a portion of one chunk at a time."""
+HUNG: Final = 70
+"""The exit status of a worker that hung; whoever keeps it alive counts that as a crash."""
 
 log = logging.getLogger("podium")
 
@@ -31,22 +38,27 @@ class Guard:
     """A thread that watches over a worker. `stopping` is set when it is to end.
 
     A chunk may keep the main thread for long, in which it handles no signal; so this thread hears
-    of signals through a pipe, and ends the process if the main thread does not.
+    of signals through a pipe, and ends the process if the main thread does not. So it does where a
+    lost job is not left, or a job hangs. (A model that keeps the interpreter's lock stops this
+    thread too: then it is the keeper that hears no heartbeat.)
     """
 
-    def __init__(
-        self, store: JobStore, state: StateFolder, owner: str, supervised: bool = False
-    ) -> None:
+    def __init__(self, store: JobStore, state: StateFolder, owner: str) -> None:
         self._store, self._state, self.owner = store, state, owner
-        # The server writes nothing to a worker's standard input: what can be read is its end.
-        self._heard = [sys.stdin.fileno()] if supervised else []
+        self._heard: list[int] = []
         self._lock = threading.Lock()
         self._held: str | None = None
         self._renewed = 0.0
+        self._moved = 0.0
+        self._lost_since: float | None = None
         self._swept = 0.0
         self._done = threading.Event()
-        self.lost = False
         self.stopping = threading.Event()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the job that is held is another's, or nobody's."""
+        return self._lost_since is not None
 
     def start(self) -> None:
         """Begin to watch; called in the main thread."""
@@ -55,13 +67,19 @@ class Guard:
         signal.set_wakeup_fd(told)
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, lambda *_: None)
-        self._heard.append(heard)
+        # The keeper writes nothing to a worker's standard input: what can be read is its end.
+        self._heard = [sys.stdin.fileno(), heard]
         threading.Thread(target=self._watch, name="guard", daemon=True).start()
 
     def hold(self, job_id: str | None) -> None:
         """Renew the lease of this job from now on, or of none."""
         with self._lock:
-            self._held, self.lost, self._renewed = job_id, False, time.monotonic()
+            self._held, self._lost_since = job_id, None
+            self._renewed = self._moved = time.monotonic()
+
+    def moved(self) -> None:
+        """Tell that the work on the job goes on."""
+        self._moved = time.monotonic()
 
     def done(self) -> None:
         """Tell that the main thread has given back what it held, and ends."""
@@ -69,7 +87,9 @@ class Guard:
 
     def _watch(self) -> None:
         while not self._told_to_stop():
+            beat()
             self._try(self._renew)
+            self._end_if_hung()
             self._try(self._sweep)
         self.stopping.set()
         if not self._done.wait(GRACE_S):
@@ -90,7 +110,25 @@ class Guard:
         with self._lock:
             if self._held == held:
                 self._renewed = time.monotonic()
-                self.lost = self.lost or not kept
+                if not kept and self._lost_since is None:
+                    self._lost_since = time.monotonic()
+
+    def _end_if_hung(self) -> None:
+        """End the process if its main thread is not to be had back; another one is started."""
+        with self._lock:
+            held, lost_since, moved = self._held, self._lost_since, self._moved
+        now = time.monotonic()
+        if held is None:
+            return
+        if lost_since is not None and now - lost_since > LEAVE_S:
+            log.warning("Data set %s was cancelled, and its model goes on: the worker ends and is "
+                        "started again", held[:8])  # fmt: skip
+            self._try(lambda: clear_lost(self._store, self._state, held))
+            os._exit(HUNG)
+        if now - moved > HUNG_S:
+            log.error("Data set %s has hung for %.0f s: the worker ends and is started again",
+                      held[:8], now - moved)  # fmt: skip
+            os._exit(HUNG)
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept >= SWEEP_S:

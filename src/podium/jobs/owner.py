@@ -19,9 +19,14 @@ def dead_among(owners: Iterable[str]) -> set[str]:
     return {owner for owner in owners if owner.startswith(prefix) and not _lives(owner)}
 
 
+def process_of(owner: str) -> str:
+    """Return the process id in a name."""
+    return owner.split("/")[-2]
+
+
 def _lives(owner: str) -> bool:
-    pid, started = owner.split("/")[-2:]
-    return started in ("unknown", _started(int(pid)))
+    started = owner.split("/")[-1]
+    return started in ("unknown", _started(int(process_of(owner))))
 
 
 def _host() -> str:

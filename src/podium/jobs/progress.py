@@ -33,7 +33,7 @@ class JobProgress:
     def __init__(self, store: JobStore, guard: Guard, job: Job) -> None:
         self._store, self._guard, self._job = store, guard, job
         self._reached = _place(job.step, job.step_done)
-        self._step: Step | None = None
+        self.step: Step | None = None
         self._told = 0.0
 
     def __call__(self, step: Step, done: int, total: int) -> None:
@@ -45,9 +45,9 @@ class JobProgress:
         """
         self.check()
         now = time.monotonic()
-        if step == self._step and now - self._told < TELL_S:
+        if step == self.step and done < total and now - self._told < TELL_S:
             return
-        self._step, self._told = step, now
+        self.step, self._told = step, now
         # A worker that dies leaves this mark; the place is the furthest that any has come to.
         if _place(step, done) > self._reached:
             fields: dict[str, Any] = {"step": step, "step_done": done, "attempts": 1}
@@ -56,6 +56,14 @@ class JobProgress:
         if step == "scoring":
             fields |= {"rows": total, "rows_done": done}
         self.tell(**fields)
+
+    def begin(self) -> None:
+        """Leave a mark for the case that the worker dies before it comes to the first step.
+
+        Raises:
+            Lost: the job is lost.
+        """
+        self.tell(attempts=self._job.attempts + 1)
 
     def begin_anew(self) -> None:
         """Forget how far the job was."""
@@ -92,6 +100,7 @@ class JobProgress:
             Lost: the job is lost.
             Stopped: the worker is to end.
         """
+        self._guard.moved()
         if self._guard.stopping.is_set():
             raise Stopped
         if self._guard.lost:

@@ -6,9 +6,10 @@ import hashlib
 import os
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from platformdirs import user_state_path
 
@@ -18,6 +19,9 @@ from podium.jobs.job import ID
 
 if TYPE_CHECKING:
     from podium.jobs.store import JobStore
+
+OWN: Final = "jobs.sqlite"
+"""The database of a state folder that is given no other."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class StateFolder:
     @property
     def database_url(self) -> str:
         """Where the jobs are: a file of this folder, if no other database is given."""
-        return self.database or f"sqlite:///{self.path / 'jobs.sqlite'}"
+        return self.database or f"sqlite:///{self.path / OWN}"
 
     @property
     def datasets(self) -> Path:
@@ -52,12 +56,35 @@ class StateFolder:
         """Open the database; what has ended goes after `keep_s` seconds.
 
         Raises:
-            StateError: it cannot be used.
+            StateError: it cannot be used, or the folder belongs to another database.
             MissingExtra: its driver is not installed.
+            DatabaseDamaged: its file is damaged.
+            Overloaded: it is locked, or away.
         """
         from podium.jobs.store import JobStore
 
-        return JobStore.open(self.database_url, self.application, keep_s)
+        store = JobStore.open(self.database_url, self.application, keep_s)
+        self._belong_to(store.database_id if self.database else OWN)
+        return store
+
+    def _belong_to(self, database: str) -> None:
+        """Note which database the folder belongs to.
+
+        With another one a worker would take all that lies here for left over, and remove it.
+        """
+        file = self.path / "database"
+        with suppress(FileExistsError), file.open("x", encoding="ascii") as made:
+            made.write(database)
+        noted = file.read_text("ascii")
+        if noted not in (database, ""):  # it is empty where the disk was full
+            theirs = f"the file {OWN} in it" if noted == OWN else "another one"
+            given = "none" if noted == OWN else "the other one"
+            raise StateError(
+                f"The state folder {self.path} belongs to another database of jobs: {theirs}. "
+                f"Give {given} as --database and PODIUM_DATABASE, or another folder as --state. "
+                f"Only if that database is gone for good, remove {file}: then the data sets of "
+                "this folder are removed in time."
+            )
 
 
 def state_folder(

@@ -50,6 +50,11 @@ class JobStore:
         """
         return cls(Database.open(url), application, keep_s)
 
+    @property
+    def database_id(self) -> str:
+        """What tells its database from others."""
+        return self._database.id
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
@@ -146,11 +151,24 @@ class JobStore:
         """Give a job back, so that the next worker goes on with it at once."""
         return self._update(job_id, owner, {"owner": None, "leased_until": None, **fields})
 
+    def note_crash(self, owner: str, deaths: int) -> None:
+        """Count the end of a worker that has crashed as so many deaths more, and free its job."""
+        held = sa.and_(self._ours, jobs.c.owner == owner, jobs.c.state.not_in(ENDED))
+        values = {"owner": None, "leased_until": None, "attempts": jobs.c.attempts + deaths}
+        with self._database.begin() as con:
+            con.execute(sa.update(jobs).where(held).values(values))
+
     def owners(self) -> set[str]:
         """Return who holds jobs, dead or alive."""
         held = sa.select(jobs.c.owner).where(self._ours, jobs.c.owner.is_not(None))
         with self._database.begin() as con:
             return set(con.execute(held.distinct()).scalars())
+
+    def expired(self, now: float) -> list[str]:
+        """Return the ids of the jobs whose time to go has come."""
+        with self._database.begin() as con:
+            found = sa.select(jobs.c.id).where(self._ours, jobs.c.removed_at <= now)
+            return list(con.execute(found).scalars())
 
     def remove_expired(self, now: float) -> list[str]:
         """Forget the jobs whose time to go has come, and return their ids."""

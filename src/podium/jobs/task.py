@@ -14,14 +14,15 @@ from msgspec import Struct
 from podium.app import App
 from podium.calibrated import calibration_file
 from podium.datasets.dataset import asked_models
-from podium.datasets.place import Place
+from podium.datasets.place import Place, Step
 from podium.datasets.reading import Upload
 from podium.datasets.run import run, take_in
-from podium.errors import DISK_FULL, DataError, ModelError, RequestError, SpecError
+from podium.errors import DISK_FULL, DataError, Mistake, ModelError, RequestError, SpecError
 from podium.jobs.job import Job
 from podium.jobs.progress import JobProgress
 
 LOCKED_S: Final = 0.2
+_GONE: Final = "The file of this data set is removed, since it could not be used. Send it again."
 _NO_ROOM: Final = ("no space left", "file too large", "disk quota exceeded")
 
 log = logging.getLogger("podium")
@@ -56,6 +57,8 @@ class Task:
 
     def _go_on(self) -> dict[str, Any]:
         job = self._job
+        if not self._place.upload.exists():
+            raise DataError(self._place.upload, [Mistake("", _GONE)])
         if job.state == "received":
             self._found_on(Basis(job.wishes.target))
             staged = take_in(self._app, self._place, self._upload, job.wishes, self._progress)
@@ -92,10 +95,22 @@ class Task:
         return digest.hexdigest()
 
 
-def reason(err: Exception, place: Place) -> str:
-    """Return in words why a job failed, and clean up behind it."""
+def clean_up(err: BaseException, place: Place, step: Step | None) -> None:
+    """Remove what a job that failed in a step needs no more, if it is started again.
+
+    A file that cannot be used never can. What was scored is kept, also on a full disk: it goes on
+    there.
+    """
     place.clean()
-    if any(_is_full(one) for one in _chain(err)):
+    if isinstance(err, DataError):
+        place.forget_all_but_results()
+    elif _is_full(err) and step in (None, "reading"):
+        place.forget_work()
+
+
+def reason(err: BaseException) -> str:
+    """Return in words why a job failed."""
+    if _is_full(err):
         return "The server's disk is full. Once it has room, start this data set again."
     if isinstance(err, (MemoryError, duckdb.OutOfMemoryException)):
         return "The server's memory is not enough for this data set."
@@ -118,6 +133,10 @@ def _chain(err: BaseException | None) -> Iterator[BaseException]:
 
 
 def _is_full(err: BaseException) -> bool:
+    return any(map(_tells_full, _chain(err)))
+
+
+def _tells_full(err: BaseException) -> bool:
     if isinstance(err, OSError):
         return err.errno in DISK_FULL
     return isinstance(err, duckdb.Error) and any(word in str(err).lower() for word in _NO_ROOM)

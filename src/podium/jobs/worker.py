@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from podium.datasets.place import Place
-from podium.errors import Overloaded
+from podium.errors import DatabaseFull, Overloaded
 from podium.folder import parse
 from podium.jobs.guard import LEASE_S, Guard
 from podium.jobs.job import Job
-from podium.jobs.owner import dead_among, own_name
+from podium.jobs.owner import dead_among, own_name, process_of
 from podium.jobs.progress import JobProgress, Lost, Stopped
 from podium.jobs.state import StateFolder, state_folder
 from podium.jobs.store import JobStore
+from podium.jobs.supervised import crashed_before
+from podium.jobs.sweep import clear_lost
 from podium.logs import log_to_stderr
+from podium.signature import Signature
 
 if TYPE_CHECKING:
     from podium.app import App
@@ -35,7 +36,9 @@ IDLE_S: Final = 300.0
 NICENESS: Final = 10
 """Single requests come first."""
 ATTEMPTS: Final = 8
-"""How many workers may die at the same place of a job."""
+"""How many workers may die at the same place of a job, killed by somebody or for want of memory."""
+CRASH: Final = 3
+"""One that crashes or hangs counts as so many, since the job itself is the likely cause."""
 
 log = logging.getLogger("podium")
 
@@ -45,9 +48,8 @@ def run_worker(
     state: Path | None = None,
     database: str | None = None,
     key: str | None = None,
-    supervised: bool = False,
 ) -> None:
-    """Work on an application's jobs until told to stop, or until the server is gone.
+    """Work on an application's jobs until told to stop, or until the keeper is gone.
 
     Raises:
         SpecError: podium.toml has mistakes.
@@ -58,10 +60,20 @@ def run_worker(
     keep_s = parse(folder.resolve()).spec.limits.dataset_keep
     place = state_folder(folder, state, database, key)
     store = place.store(keep_s)
-    guard = Guard(store, place, own_name(), supervised)
+    guard = Guard(store, place, own_name())
     guard.start()
+    note_crash(store)
     Worker(folder, place, store, guard).run()
     guard.done()
+
+
+def note_crash(store: JobStore) -> None:
+    """Count what the worker before had as its victim, if it crashed; its keeper has told."""
+    pid = crashed_before()
+    with suppress(Overloaded):
+        for owner in dead_among(store.owners()) if pid else ():
+            if process_of(owner) == pid:
+                store.note_crash(owner, CRASH - 1)  # one death is counted as it begins
 
 
 class Worker:
@@ -104,32 +116,44 @@ class Worker:
             return None
 
     def _work_on(self, job: Job) -> None:
-        place = self._state.place(job.id)
         try:
             self._settle(job, **self._perform(job))
         except Stopped:
             self._give_back(job)
         except Lost:
             with suppress(Overloaded):
-                self._clear_lost(job.id, place)
+                clear_lost(self._store, self._state, job.id)
 
     def _perform(self, job: Job) -> dict[str, Any]:
         """Return what is to be told of a job in the end."""
         if job.attempts >= ATTEMPTS:
-            return {"state": "failed", "error": _died(job)}
+            return {"state": "failed", "error": self._died(job)}
         # Imported here, since the frameworks come with it.
-        from podium.jobs.task import Task, reason
+        from podium.jobs.task import Task, clean_up, reason
 
         place = self._state.place(job.id)
         progress = JobProgress(self._store, self._guard, job)
         try:
+            progress.begin()
             return Task(self._application(), job, place, progress).perform()
         except (Stopped, Lost):
             raise
-        except Exception as err:  # whatever a maker's code raises; the worker goes on
+        except (Exception, SystemExit) as err:  # whatever a maker's code raises
             if self._is_lost(job):  # and its folder with it, which nobody need hear of
                 raise Lost from err
-            return {"state": "failed", "error": reason(err, place)}
+            clean_up(err, place, progress.step)
+            return {"state": "failed", "error": reason(err)}
+
+    def _died(self, job: Job) -> str:
+        where = ""
+        if job.step == "scoring":
+            # After a death the first chunk is a single step.
+            last = job.step_done + _step_of(Signature.of(parse(self._folder.resolve())))
+            where = f", in rows {job.step_done + 1:,} to {min(last, job.rows or last):,}"
+        return (
+            f"The worker has died again and again while {job.step or 'beginning'}{where}: the "
+            "memory was not enough, or a library crashed or hung. The server's log may say more."
+        )
 
     def _is_lost(self, job: Job) -> bool:
         try:
@@ -146,39 +170,34 @@ class Worker:
         return self._app
 
     def _settle(self, job: Job, **fields: Any) -> None:
-        """Write how a job ended, however long the database is locked."""
+        """Write how a job ended, however long the database is locked.
+
+        Where the disk has no room even for that, what was scored gives way.
+        """
+        place = self._state.place(job.id)
         while True:
             try:
                 kept = self._store.update(job.id, self._guard.owner, **fields)
             except Overloaded as err:
                 log.warning("%s", err)
+                if isinstance(err, DatabaseFull):
+                    place.forget_work()
                 if self._guard.stopping.wait(POLL_S):
                     raise Stopped from err
                 continue
             if not kept:
                 raise Lost
-            log.info("Data set %s: %s", job.id, fields["state"])
+            log.info("Data set %s: %s", job.id[:8], fields["state"])  # whole, it would be a key
             if fields["state"] == "done":
-                place = self._state.place(job.id)
-                place.forget_work()
-                place.upload.unlink(missing_ok=True)
+                place.forget_all_but_results()
             return
 
-    def _clear_lost(self, job_id: str, place: Place) -> None:
-        """Remove what nobody needs any more of a job that was cancelled or removed."""
-        job = self._store.get(job_id)
-        if job is None:
-            shutil.rmtree(place.folder, ignore_errors=True)
-        elif job.state == "cancelled":
-            place.forget_work()
 
+def _step_of(signature: Signature) -> int:
+    """Return the most rows in a step of scoring."""
+    from podium.datasets.scoring import IMAGES, ROWS, TEXTS
 
-def _died(job: Job) -> str:
-    where = f" at row {job.step_done + 1:,}" if job.step == "scoring" else ""
-    return (
-        f"The worker has died {job.attempts} times while {job.step or 'beginning'}{where}: the "
-        "memory was not enough, or a library crashed. The server's log may say more."
-    )
+    return TEXTS if signature.text else IMAGES if signature.image else ROWS
 
 
 def _content(folder: Path) -> object:

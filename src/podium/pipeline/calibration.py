@@ -104,7 +104,7 @@ class Calibration(Struct, frozen=True, kw_only=True):
     ) -> list[Prediction]:
         found = prediction_sets(self.fit, scores, drawn, level)
         if found is None:
-            caution = self._not_reached(SET, level, "The set holds every label.")
+            caution = self.not_reached(level)
             everything = ranks(scores.values.mean(axis=1))
             return [_told(one, SET, [labels[index] for index in row], level, caution)
                     for one, row in zip(predictions, everything, strict=True)]  # fmt: skip
@@ -119,7 +119,7 @@ class Calibration(Struct, frozen=True, kw_only=True):
     ) -> list[Prediction]:
         found = prediction_intervals(self.fit, scores, level)
         if found is None:
-            caution = self._not_reached(INTERVAL, level, "There is no interval.")
+            caution = self.not_reached(level)
             return [_told(one, INTERVAL, None, level, caution) for one in predictions]
         return [_told(one, INTERVAL, (low, high), level, None)
                 for one, (low, high) in zip(predictions, found.tolist(), strict=True)]  # fmt: skip
@@ -132,8 +132,13 @@ class Calibration(Struct, frozen=True, kw_only=True):
             return Caution(SET, "prediction_set_full", _FULL.format(level))
         return None
 
-    def _not_reached(self, field: str, level: float, outcome: str) -> Caution:
+    def not_reached(self, level: float) -> Caution | None:
+        """Return what to know where the model was calibrated on too few rows for a level."""
+        if self.fit.quantile(level) is not None:
+            return None
         needed = labelled_rows_needed(level, self.fit.method)
+        field, outcome = ((SET, "The set holds every label.") if self.fit.method in _EMPTY
+                          else (INTERVAL, "There is no interval."))  # fmt: skip
         return Caution(field, "level_not_reached", (
             f"The model was calibrated on {self.rows} labelled rows; a confidence level of "
             f"{level:g} needs {needed}. {outcome}"))  # fmt: skip

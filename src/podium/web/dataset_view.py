@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from podium.datasets.findings import RARE, Comparison, Findings, Metric
 from podium.errors import counted
-from podium.web.words import number_form, percent
+from podium.rounding import decimals, percent
+from podium.web.words import number_form
 
 _OF_SETS: Final = "Prediction sets"
 _OF_VALUES: Final = "Intervals"
@@ -23,14 +24,20 @@ _SHARES: Final = {"accuracy", "balanced_accuracy", "coverage", "empty_sets", "pr
 """Metrics that are shares, and told in percent."""
 _OF_THE_TARGET: Final = {"rmse", "mae", "width"}
 """Metrics in the unit of what is predicted."""
+_NEVER_BEST: Final = {"log_loss"}
+"""Metrics by which few rows may flatter a model: a rare mistake that they lack would cost much."""
 
 
 class CellView(NamedTuple):
-    """One model's value of a metric; `best` where the data tell it apart from every other's."""
+    """One model's value of a metric; `best` where the data tell it apart from every other's.
+
+    `detail` is what holds of this value alone.
+    """
 
     value: str
     interval: str
     best: bool
+    detail: str = ""
 
 
 class RowView(NamedTuple):
@@ -81,8 +88,15 @@ def findings_view(found: Findings) -> FindingsView:
         of_labels=tuple(_row(found, *key) for key in keys if key[1] is not None),
         counts=tuple(_counts(found)),
         compared=tuple(_compared(found.comparisons)),
-        failed=f"{counted(found.failed, 'row')} without an answer" if found.failed else "",
+        failed=_unanswered(found),
     )
+
+
+def _unanswered(found: Findings) -> str:
+    """Return how many rows have no answer, or not of every model; "" where all have."""
+    failed = f"{counted(found.failed, 'row')} without an answer" if found.failed else ""
+    partly = f"{counted(found.partly, 'row')} not answered by every model" if found.partly else ""
+    return ", ".join(filter(None, (failed, partly)))
 
 
 def _headline(found: Findings) -> str:
@@ -143,30 +157,34 @@ def _row(found: Findings, name: str, label: str | None) -> RowView:
     # What a metric means is told by a model that knows it.
     some = max((one for one in metrics if one), key=lambda one: one.value is not None)
     best = _best(found, metrics)
+    details = {one.detail for one in metrics if one and one.value is not None}
+    alike = details.pop() if len(details) == 1 else ""
     cells = tuple(
-        _cell(one, place == best) if one and one.value is not None else None
+        _cell(one, place == best, "" if alike else one.detail)
+        if one and one.value is not None else None
         for place, one in enumerate(metrics)
-    )
-    return RowView(some.title if label is None else f"{some.title}, {label}", some.about, cells)
+    )  # fmt: skip
+    title = some.title if label is None else f"{some.title}, {label}"
+    return RowView(title, f"{some.about} {alike}".strip(), cells)
 
 
-def _cell(metric: Metric, best: bool) -> CellView:
+def _cell(metric: Metric, best: bool, detail: str) -> CellView:
     known = [one for one in (metric.value, metric.low, metric.high) if one is not None]
     if metric.name in _SHARES:
-        value, *ends = percent(known[0]), *(f"{end:.1%}" for end in known[1:])
+        value, *ends = map(percent, known)
     elif metric.name in _OF_THE_TARGET:
         form = number_form(known, max(known) - min(known))
         value, *ends = (f"{one:{form}}" for one in known)
         value += f" {metric.unit}" if metric.unit else ""
     else:
-        value, *ends = (f"{one:.3f}" for one in known)
-    return CellView(value, " to ".join(ends), best)
+        value, *ends = map(decimals, known)
+    return CellView(value, " to ".join(ends), best, detail)
 
 
 def _best(found: Findings, metrics: Sequence[Metric | None]) -> int | None:
     """Return the place of the model that is really better than every other; None if none is."""
     known = [(place, one) for place, one in enumerate(metrics) if one and one.value is not None]
-    if len(known) < 2 or known[0][1].better is None:
+    if len(known) < 2 or known[0][1].better is None or known[0][1].name in _NEVER_BEST:
         return None
     sign = 1 if known[0][1].better == "higher" else -1
     place, best = max(known, key=lambda one: sign * (one[1].value or 0.0))

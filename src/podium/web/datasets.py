@@ -37,7 +37,8 @@ from podium.errors import (
     UnknownDataset,
     WrongState,
 )
-from podium.jobs.job import ENDED, WAITING, Job
+from podium.jobs.job import WAITING, Job
+from podium.jobs.sweep import end
 from podium.web.dataset_answer import accepted_of, answer_of, figures_of
 from podium.web.dataset_pages import job_page, template_csv, upload_page
 from podium.web.dataset_wishes import OF_THE_FILE, WISHES, Asked, read_wishes
@@ -315,12 +316,7 @@ def _query() -> Fields:
 def _end(job_id: str) -> Job | None:
     """Cancel a job, or remove it if it has ended: then None is left."""
     here = desk()
-    job = here.job(job_id)
-    if job.state not in ENDED:
-        return _known(here.store.cancel(job.id))
-    here.store.remove(job.id)
-    shutil.rmtree(here.state.place(job.id).folder, ignore_errors=True)
-    return None
+    return end(here.store, here.state, here.job(job_id))
 
 
 def _known(job: Job | None) -> Job:

@@ -40,6 +40,25 @@ def test_the_intervals_of_a_mean_are_those_of_scipy(method: str) -> None:
     assert own == pytest.approx(tuple(expected), abs=0.25 * error)
 
 
+def test_bias_and_skewness_are_corrected_as_in_scipy() -> None:
+    """The ends for a standard deviation are nearer to SciPy's than each correction moves them."""
+    numbers = np.random.default_rng(0).exponential(1, 60)
+    table = Table(60, {"x": 3})
+    groups = table.deal(60)
+    for place in range(3):
+        table.add("x", groups, numbers**place, place)
+
+    def deviation(sums: Sums) -> dict[str, Floats]:
+        count, total, squares = np.moveaxis(sums["x"], -1, 0)
+        return {"std": np.sqrt(squares / count - (total / count) ** 2)}
+
+    found = Bootstrap(table, deviation)
+    expected = scipy.stats.bootstrap((numbers,), np.std, method="BCa", n_resamples=20_000,
+                                     rng=np.random.default_rng(1)).confidence_interval  # fmt: skip
+    error = found.drawn["std"].std()
+    assert found.bounds("std") == pytest.approx(tuple(expected), abs=0.2 * error)
+
+
 def test_a_replicate_is_the_metric_of_rows_that_were_drawn() -> None:
     """Each replicate's sums are those of as many rows, with repeats."""
     table, _ = of_numbers(np.array([1.0, 100.0, 10_000.0] * 4))

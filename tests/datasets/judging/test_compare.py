@@ -10,8 +10,10 @@ import pytest
 import scipy.stats
 
 from podium.datasets.findings import Comparison
+from podium.datasets.judging.bootstrap import Table
+from podium.datasets.judging.compare import _verdict
 from podium.datasets.judging.judgement import some
-from podium.datasets.judging.paired import holm, mcnemar, of_difference
+from podium.datasets.judging.paired import holm, mcnemar, of_bounded, of_difference
 from tests.support.judging import classes, labels_alone, sample, values, verdict
 
 AB = ("a", "b")
@@ -90,6 +92,35 @@ def test_too_few_rows_that_differ_are_said_to_be(tmp_path: Path) -> None:
     )
 
 
+def test_too_few_rows_are_fewer_than_the_correction_asks_for(tmp_path: Path) -> None:
+    """With three pairs seven rows are too few where six would do for one pair."""
+    good, bad = [1] * 30, [0] * 7 + [1] * 23
+    alone, _, _ = rights(tmp_path, good, bad, good)
+    assert alone.p_value == pytest.approx(0.015625)
+    assert alone.adjusted == pytest.approx(0.046875)
+    assert "So few" not in alone.reading
+    (tmp_path / "b").mkdir()
+    fewer, *_ = rights(tmp_path / "b", good, [0] * 6 + [1] * 24, good)
+    assert fewer.p_value == pytest.approx(0.03125)
+    assert fewer.reading.endswith("So few could not tell which is better, however they fall.")
+
+
+@pytest.mark.parametrize(("chance", "told"), [(0.0496, "seldom bring as much (p = 0.0496)"),
+                                              (0.0503, "now and then brings (p = 0.0503)"),
+                                              (0.3, "often brings (p = 0.3)")])  # fmt: skip
+def test_a_p_value_is_told_on_its_side_of_5_percent(chance: float, told: str) -> None:
+    """0.0496 and 0.0503 are read differently, and so they are not both told as 0.05."""
+    assert told in _verdict(chance, 1)
+
+
+def test_values_that_differ_are_told_apart(tmp_path: Path) -> None:
+    """Two errors that round to the same have more digits."""
+    truth = np.zeros(40)
+    first, second = np.full(40, 45.211), np.full(40, 45.178)
+    (found,) = verdict(tmp_path, [values(first, truth), values(second, truth)]).comparisons
+    assert "(off by 45.18 on average, against 45.21)" in found.reading
+
+
 @pytest.mark.parametrize(("one", "other", "how"), [
     ([1, 1, 0], [1, 1, 0], "are right and wrong on the very same rows: 66.7% right."),
     ([1, 0, 1], [0, 1, 1], "are right equally often, though not on the same rows (1 each alone): "
@@ -117,15 +148,15 @@ def test_many_models_are_compared_with_a_correction(tmp_path: Path) -> None:
 
 
 def test_probabilities_are_compared_too(tmp_path: Path) -> None:
-    """Where both tell probabilities, their log losses are compared on the same rows."""
+    """Where both tell probabilities, their Brier scores are compared on the same rows."""
     p, truth = sample(120)
     blurred = 0.5 * p + 0.5 / 3
     both = verdict(tmp_path, [classes(p, truth), classes(blurred, truth)], ("a", "b", "c"))
     _, found = both.comparisons
     assert (found.metric, found.test, found.unit) == (
-        "log_loss", "paired randomisation test", "nats"
+        "brier", "paired randomisation test with a row added for each model", None
     )  # fmt: skip
-    first, second = (one.metrics[3].value for one in both.models)
+    first, second = (one.metrics[4].value for one in both.models)
     assert (found.first_value, found.second_value) == (first, second)
     assert first is not None
     assert second is not None
@@ -134,6 +165,42 @@ def test_probabilities_are_compared_too(tmp_path: Path) -> None:
     assert found.high is not None
     assert found.low < found.difference < found.high
     assert found.reading.startswith("The probabilities of M")
+
+
+def test_mistakes_that_few_rows_lack_are_reckoned_with(tmp_path: Path) -> None:
+    """A tree that is certain, and right on all of 20 rows, is not called better for that.
+
+    Signs of the rows alone would say p < 0.001: each row is a little better.
+    """
+    truth = np.arange(20) % 2
+    certain, careful = np.eye(2)[truth], 0.9 * np.eye(2)[truth] + 0.05
+    _, found = verdict(tmp_path, [classes(certain, truth), classes(careful, truth)], AB).comparisons
+    assert found.first_value == 0.0
+    assert found.second_value == pytest.approx(0.005)
+    assert found.p_value is not None
+    assert found.p_value > 0.4
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 0 < found.high
+
+
+def test_equally_good_models_are_seldom_told_apart() -> None:
+    """Rare mistakes of a certain model balance a careful one's doubts: of 100 samples, few err."""
+    random = np.random.default_rng(8)
+    wrongly = 0
+    for _ in range(100):
+        table = Table(60, {"less": 3})
+        groups = table.deal(60)
+        table.add("less", groups, np.where(random.random(60) < 0.01, 2.0, 0.0) - 0.02)
+        wrongly += table.chance("less", 2.0) < 0.05
+    assert wrongly == 0
+
+
+def test_probabilities_of_0_and_1_are_compared_as_labels_are() -> None:
+    """With an added row each, the interval of Brier scores is twice that of the shares."""
+    assert of_bounded(2.0 * (9 - 3), 4.0 * (9 + 3), 50, 2.0) == pytest.approx(
+        tuple(2 * end for end in of_difference(9, 3, 50))
+    )
 
 
 def test_values_are_compared_by_how_far_they_are_off(tmp_path: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from podium.app import App
-from podium.cli import DEMOS
+from podium.cli import DEMOS, main
 from podium.datasets.findings import Findings, Judged
 from podium.datasets.judging import judgement
+from podium.datasets.judging import verdict as verdicts
 from podium.datasets.judging.verdict import MAX_FIGURED
 from tests.support.judging import classes, sample, verdict
 from tests.support.scoring import run_csv, write_python_app
@@ -54,7 +57,7 @@ def test_a_model_is_told_with_counts_and_metrics(app: App, tmp_path: Path) -> No
     assert judged.counts == {"low": 21, "high": 20}
     assert value(judged, "accuracy") == 1.0
     assert value(judged, "coverage") is None
-    assert found.notes == ("1 row without an answer in 'y' cannot be judged.",)
+    assert found.notes == ("1 row has no true answer in 'y': nothing judges it.",)
 
 
 def test_without_the_column_of_answers_nothing_is_judged(app: App, tmp_path: Path) -> None:
@@ -82,7 +85,9 @@ def test_a_column_without_any_known_answer_judges_nothing(app: App, tmp_path: Pa
     """No metrics are made of no rows."""
     found = run_csv(app, tmp_path / "w", table(["1,", "2,"]))
     assert (found.models[0].metrics, found.comparisons) == ((), ())
-    assert found.notes == ("No row has an answer in the column 'y' that the application knows.",)
+    assert found.notes == (
+        "No row has a true answer in the column 'y' that the application knows.",
+    )
 
 
 @pytest.mark.parametrize(("lines", "note"), [
@@ -131,6 +136,82 @@ def test_rows_that_the_models_were_trained_on_are_pointed_out(tmp_path: Path) ->
     )
 
 
+def test_training_rows_are_found_however_they_are_written(tmp_path: Path) -> None:
+    """Labels in another case, booleans in other words, numbers in single precision."""
+    flag = '\n[[features]]\nname = "b"\nkind = "boolean"\n'
+    head = CLASSES + 'training = "train.parquet"'
+    code = "def answer(x):\n    return np.tile([0.25, 0.75], (len(x), 1))"
+    folder = write_python_app(tmp_path / "app", code, X + flag, head)
+    duckdb.sql("SELECT CAST(i + 0.1 AS FLOAT) AS x, i % 2 = 0 AS b, 'HIGH' AS y FROM range(9) t(i)"
+               ).write_parquet(str(folder / "train.parquet"))  # fmt: skip
+    words = [("yes", "no"), ("TRUE", "False"), ("1", "0")]
+    lines = [f"{i}.1,{words[i % 3][i % 2]},high" for i in range(9)]
+    text = "\n".join(["x,b,y", *lines, "0.1,no,high", "9.1,no,high"])
+    found = run_csv(App(folder), tmp_path / "w", text)
+    assert found.notes[0].startswith("9 rows of 11 (81.8%) stand in train.parquet too")
+    assert found.models[0].notes == (
+        "On the 2 rows that it was not trained on, its accuracy is 100.0% (95% interval 34.2% to "
+        "100.0%).",
+    )
+
+
+def test_the_rows_that_are_new_are_all_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that the figures leave out are among them."""
+    monkeypatch.setattr(verdicts, "MAX_FIGURED", 20)
+    found = run_csv(with_training(tmp_path / "app", "training"), tmp_path / "w", table(LINES))
+    (note,) = found.models[0].notes
+    assert note.startswith("On the 30 rows that it was not trained on, its accuracy is 100.0%")
+    figures = {one.name: one for one in found.models[0].figures}
+    counted = figures["confusion"].spec["description"]
+    assert counted.startswith("Confusion matrix: 40 of 40 predictions are right.")
+    assert figures["reliability"].about.endswith("rows drawn by chance from 40.")
+    assert "drawn by chance" not in figures["confusion"].about
+
+
+def test_labels_in_another_case_are_the_same_row(app: App, tmp_path: Path) -> None:
+    """Rows are equal by what is read in them."""
+    found = run_csv(app, tmp_path / "w", table([*LINES, "5,HIGH"]))
+    assert found.notes[0].startswith("2 rows stand there more than once")
+
+
+HALF = """\
+def answer(x):
+    if (x > 15).any(): raise ValueError("too large")
+    return np.tile([0.25, 0.75], (len(x), 1))
+"""
+
+
+def test_rows_that_one_model_fails_on_are_told_of_it(tmp_path: Path) -> None:
+    """What no model answers has no answer; what one does not is told of that one."""
+    folder = write_python_app(tmp_path / "app", VOTE + HALF.replace("answer", "half"), X, CLASSES)
+    with (folder / "podium.toml").open("a") as stream:
+        stream.write('[[models]]\nname = "half"\npython = "models:half"\n')
+    found = run_csv(App(folder), tmp_path / "w", table([*LINES, "oops,low"]),
+                    models=("own", "half"))  # fmt: skip
+    assert (found.rows, found.failed, found.partly) == (41, 1, 4)
+    assert [row for row, _ in found.problems] == [37, 38, 39, 40, 41]
+    assert [one.notes for one in found.models] == [
+        (), ("It gave no answer to 4 rows that another one answered.",),
+    ]  # fmt: skip
+    assert [one.judged for one in found.models] == [40, 36]
+
+
+def test_a_level_that_cannot_be_reached_is_told_of_the_model(tmp_path: Path) -> None:
+    """As /predict warns: the sets hold every label, since too few rows were calibrated on."""
+    folder = write_python_app(tmp_path / "app", VOTE, X, CLASSES)
+    (folder / "labelled.csv").write_text(table(LINES))
+    done = CliRunner().invoke(main, ["calibrate", str(folder), str(folder / "labelled.csv")])
+    assert done.exit_code == 0, done.output
+    found = run_csv(App(folder), tmp_path / "w", table(LINES), confidence_level=0.999)
+    (note, *_) = found.models[0].notes
+    assert note == (
+        "The model was calibrated on 40 labelled rows; a confidence level of 0.999 needs 1997. "
+        "The set holds every label."
+    )
+
+
 def test_rows_of_a_data_set_on_offer_may_be_known(tmp_path: Path) -> None:
     """Where podium.toml does not name the training data, that on offer may be it."""
     found = run_csv(with_training(tmp_path / "app", "reference"), tmp_path / "w", table(LINES))
@@ -161,7 +242,7 @@ def test_all_penguins_are_told_of_the_same_to_the_last_bit(tmp_path: Path) -> No
         tmp_path / "b/findings.json"
     ).read_bytes()
     assert [one.title for one in first.models] == ["Random forest", "Decision tree"]
-    assert [one.metric for one in first.comparisons] == ["accuracy", "log_loss"]
+    assert [one.metric for one in first.comparisons] == ["accuracy", "brier"]
     assert msgspec.json.decode(msgspec.json.encode(second), type=Findings) == first
 
 

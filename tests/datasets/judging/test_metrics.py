@@ -79,7 +79,10 @@ def test_sets_are_judged_by_what_they_hold() -> None:
     assert found["coverage", None].value == 0.5
     assert found["set_size", None].value == 1.25
     assert found["empty_sets", None].value == 0.25
-    assert "it should be about 90%" in found["coverage", None].about
+    assert "it should be about the level" in found["coverage", None].about
+    assert found["coverage", None].detail == "Level 90%."
+    # Whoever promises less has fewer labels in a set: that is nothing to win by.
+    assert found["set_size", None].better is None
 
 
 def test_intervals_are_judged_by_what_lies_inside() -> None:
@@ -87,14 +90,54 @@ def test_intervals_are_judged_by_what_lies_inside() -> None:
     found = told(values([1, 2, 3, 4], [1, 2, 4.5, 5], reach=1))
     assert found["coverage", None].value == 0.75
     assert found["width", None].value == 2
-    assert found["width", None].title == "Width of the prediction intervals"
+    assert found["coverage", None].title == "Coverage of the intervals"
+    assert found["coverage", None].detail == "Prediction intervals at 90%."
+    assert found["width", None].better is None
 
 
 def test_an_own_interval_is_told_apart_from_a_promise() -> None:
     """Without a calibration the metric says whose interval it is, and that nothing is promised."""
     found = told(values([1, 2], [1, 2], reach=1), calibrated=False)["coverage", None]
-    assert found.title == "Coverage of the model's own intervals"
-    assert "nothing promises" in found.about
+    assert found.title == "Coverage of the intervals"
+    assert found.detail == (
+        "The model's own intervals at 90%: it is not calibrated, and nothing promises that they "
+        "hold what they say."
+    )
+
+
+def test_what_holds_of_one_model_alone_stands_with_its_value() -> None:
+    """The meaning of a metric is the same for every model; numbers of rows and levels are not."""
+    truth = [0, 0, 1, 1]
+    one = told(classes(np.array([[0.9, 0.1]] * 4), truth), ("a", "b"))
+    other = told(classes(np.array([[0.6, 0.4]] * 3 + [[0.2, 0.8]]), truth), ("a", "b"), level=0.5)
+    assert {key: metric.about for key, metric in one.items() if metric.value is not None} == {
+        key: other[key].about for key, metric in one.items() if metric.value is not None
+    }
+    assert one["precision", "a"].detail == "Of 4 rows."
+    assert other["precision", "a"].detail == "Of 3 rows."
+    assert one["recall", "b"].detail == "Of 2 rows."
+    assert one["accuracy", None].detail == "Always answering a would reach 50.0%."
+    assert one["ece", None].detail.startswith("By chance about 0.1")
+    assert one["ece", None].detail != other["ece", None].detail
+
+
+def test_a_share_is_not_rounded_to_all() -> None:
+    """What always answering the commonest label would reach is never 100% but for one label."""
+    truth = np.zeros(4000, int)
+    truth[0] = 1
+    found = told(labels_alone(truth, truth), ("a", "b"))["accuracy", None]
+    assert found.detail == "Always answering a would reach > 99.9%."
+
+
+def test_a_log_loss_of_probabilities_0_and_1_says_what_it_cannot_know() -> None:
+    """A tree's rows of which it is certain are counted; a model that is never certain has none."""
+    found = told(classes([[1.0, 0.0], [1.0, 0.0], [0.7, 0.3], [0.0, 1.0]], [0, 0, 0, 1]), "ab")
+    assert found["log_loss", None].detail == (
+        "Told with probabilities of 0 and 1 on 3 rows: what a wrong one there costs, the interval "
+        "cannot know."
+    )
+    soft = told(classes([[0.7, 0.3]] * 3, [0, 0, 1]), "ab")
+    assert soft["log_loss", None].detail == ""
 
 
 def test_what_a_model_cannot_know_is_none_and_says_why() -> None:

@@ -120,14 +120,26 @@ def test_a_quoted_file_keeps_its_cells(tmp_path: Path, work: Work) -> None:
 
 
 def test_wrong_rows_keep_their_place(tmp_path: Path, work: Work) -> None:
-    """A row that cannot be read is empty and says why, with its line; the others are there."""
-    text = 'a,b\n1,2\n\n3,4,5\n"6,7\n"x\ny",8\n9,10\n'
-    assert staged(work, tmp_path, text).rows == 5
+    """A row that cannot be read keeps its cells and says why, with its line; so do the others."""
+    text = 'a,b\n1,2\n\n3,4,5\n"6,7\n"x\ny",8\n9,10\n11\n'
+    assert staged(work, tmp_path, text).rows == 6
     assert rows_of(work) == [
-        ("1", "2", None), (None, None, "line 4: 3 cells; the header has 2"),
-        (None, None, "line 5: a quote opens in cell 1 and is never closed"),
+        ("1", "2", None), ("3", "4", "line 4: 3 cells; the header has 2"),
+        ('"6', "7", "line 5: a quote opens in cell 1 and is never closed"),
         ("x\ny", "8", None), ("9", "10", None),
+        ("11", None, "line 9: 1 cell; the header has 2"),
     ]  # fmt: skip
+
+
+def test_a_file_of_wrong_rows(
+    tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where too many rows cannot be read, the file is refused with the reason of one."""
+    monkeypatch.setattr(reading, "_MOST_WRONG", 3)
+    assert staged(work, tmp_path, "a,b\n" + "1\n" * 3 + "1,2\n").rows == 4
+    assert refused(work, tmp_path, "a,b\n" + "1\n" * 4 + "1,2\n") == [
+        ("line 5", "more than 3 rows cannot be read; this one: 1 cell; the header has 2")
+    ]
 
 
 @pytest.mark.parametrize(

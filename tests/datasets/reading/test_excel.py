@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from podium.datasets.reading import workbook as books
 from podium.datasets.reading import xml
+from podium.datasets.reading.match import MAX_COLUMNS
+from podium.datasets.reading.numbers import shown_as
+from podium.datasets.work import Work
 from podium.spec import Limits
 from podium.strict import Size
 from tests.support.staging import COLOURS, TABLE, refusal, take
@@ -46,6 +50,36 @@ def test_days_may_be_counted_from_1904(tmp_path: Path) -> None:
     made = workbook({"S": sheet([[*HEADER, "day"], [1, 2, True, cell(44562, DATE)]])},
                     book='<workbookPr date1904="1"/>')  # fmt: skip
     assert take(tmp_path, made).rows == [("1", "2", "true", "2026-01-02", None)]
+
+
+def test_dates_beyond_the_last_are_numbers(tmp_path: Path) -> None:
+    """What a date would need the year 10000 for is a number."""
+    cells = [cell(2958465, DATE), cell("2958465.9999999995", MOMENT, "n")]
+    made = {"S": sheet([[*HEADER, "a", "b"], [1, 2, True, *cells]])}
+    assert take(tmp_path, workbook(made)).rows[0][3:5] == ("9999-12-31", "2958465.9999999995")
+    since_1904 = workbook(made, book='<workbookPr date1904="1"/>')
+    assert take(tmp_path, since_1904).rows[0][3:5] == ("2958465", "2958465.9999999995")
+
+
+def test_format_longer_than_any_shows_numbers() -> None:
+    """No spreadsheet program writes it: the number stays one, whatever it would take to parse."""
+    for code in ("[" * 255 + "h", "y" + "0" * 255):
+        assert (shown_as(164, code), shown_as(164, code[:1] + code[2:])) == ("number", "date")
+
+
+def test_formats_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many styles share a format."""
+    asked: list[int] = []
+
+    def shown(number: int, code: str | None) -> str:
+        asked.append(number)
+        return shown_as(number, code)
+
+    monkeypatch.setattr(books, "shown_as", shown)
+    styles = "<a><cellXfs>" + "<xf numFmtId='164'/>" * 500 + "</cellXfs></a>"
+    take(tmp_path, workbook({"S": sheet([HEADER, [1, 2, True]])}, parts={"xl/styles.xml": styles}))
+    assert set(asked) == {164}
+    assert len(asked) <= 2
 
 
 def test_texts_that_cells_share_lose_their_looks_and_their_pronunciation(tmp_path: Path) -> None:
@@ -90,15 +124,40 @@ def test_formula_counts_with_its_saved_value(tmp_path: Path) -> None:
 
 
 def test_blank_rows_strays_and_merged_cells_are_told(tmp_path: Path) -> None:
-    """Rows that hold nothing are dropped, and so is what stands outside of the named columns."""
+    """Rows that hold nothing in a column with a name are dropped, and what they hold is told."""
     merged = '<mergeCells><mergeCell ref="A2:A3"/></mergeCells>'
-    rows: list[list[object]] = [[1, 2, True, "note"], [], [None, 3], ["", None, None, "all"], []]
+    rows: list[list[object]] = [[1, 2, True], [], [None, 3], ["", None, None, "all", "of"], []]
     taken = take(tmp_path, book(*rows, after=merged))
     assert taken.rows == [("1", "2", "true", None), (None, "3", None, None)]
     assert taken.staged.notes == (
         "Of merged cells only the first holds their value: 1 area.",
-        "Left out: 2 cells outside of the columns that have a name.",
+        "Left out: 2 cells outside of the table.",
     )
+
+
+def test_columns_without_a_name_are_kept_where_they_hold_anything(tmp_path: Path) -> None:
+    """They stand in their places and are called as those of a CSV file are."""
+    header = [None, "length", None, "count", None, "wet"]
+    rows = [[None, 1, None, 2, None, True], [None, 3, None, 4, "x", False, "note"], ["i", 5, None, 6]]
+    taken = take(tmp_path, workbook({"S": sheet([header, *rows])}))
+    assert taken.columns == ["column_1", "length", "count", "column_4", "wet", "column_6"]
+    assert taken.staged.notes == (
+        "Columns without a name are called column_1, column_4, column_6.",
+    )
+    with Work(tmp_path / "work" / "work.duckdb") as work:
+        found = work.con.execute("SELECT c0, c1, c2, c3, c4, c5 FROM input").fetchall()
+    assert found == [
+        (None, "1", "2", None, "true", None), (None, "3", "4", "x", "false", "note"),
+        ("i", "5", "6", None, None, None),
+    ]  # fmt: skip
+
+
+def test_columns_without_a_name_are_no_more_than_can_be_read(tmp_path: Path) -> None:
+    """Beyond the most columns of a data set, cells are left out, which is told."""
+    row = [1, 2, True, *range(MAX_COLUMNS)]
+    taken = take(tmp_path, book(row))
+    assert len(taken.columns) == MAX_COLUMNS
+    assert taken.staged.notes[0] == "Left out: 3 cells outside of the table."
 
 
 def test_header_need_not_be_at_the_top_left(tmp_path: Path) -> None:
@@ -195,7 +254,7 @@ def test_far_cells_cost_nothing(tmp_path: Path) -> None:
     far = '<c r="XFD1048576"><v>1</v></c>'
     taken = take(tmp_path, book([1, 2, True], [far]))
     assert taken.staged.rows == 1
-    assert taken.staged.notes == ("Left out: 1 cell outside of the columns that have a name.",)
+    assert taken.staged.notes == ("Left out: 1 cell outside of the table.",)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +262,9 @@ def test_far_cells_cost_nothing(tmp_path: Path) -> None:
     [
         ("<c r='XFE1'/>", "holds a cell at 'XFE', which is no column"),
         ("<c r='a1'/>", "holds a cell at 'a', which is no column"),
+        ("<c r='AAAA1'/>", "holds a cell at 'AAAA', which is no column"),
+        (f"<c r='{'A' * 3_000_000}1'/>",
+         f"holds a cell at '{'A' * 20}', which is no column"),
         ("<c/>" * 16_385, "holds more than 16,384 cells in row 2"),
         ("<a>" * 101, "holds XML nested more than 100 deep"),
         ("".join(f"<a{i}/>" for i in range(6_000)), "holds XML of more than 5,000 different names"),

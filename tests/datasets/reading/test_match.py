@@ -69,12 +69,30 @@ def test_the_very_name_goes_first() -> None:
 
 
 def test_missing_columns_are_told_with_the_nearest() -> None:
-    """All that miss are told at once, a target that was asked for among them."""
+    """All that miss are told at once, a target that was asked for among them, the columns once."""
     assert refused(["bill_lenght_mm", "x"], "sort") == [
         ("bill_length_mm", "there is no such column. Did you mean 'bill_lenght_mm'?"),
         ("island", "there is no such column. Columns: bill_lenght_mm, x."),
-        ("sort", "there is no such column. Columns: bill_lenght_mm, x."),
+        ("sort", "there is no such column."),
     ]
+
+
+def test_a_column_that_is_taken_is_not_suggested() -> None:
+    """What has its own use, the answers' too, is not what was meant by another name."""
+    names = ("bill_length_mm", "bill_depth_mm", "kinds")
+    signature = replace(SIGNATURE, features=tuple(Feature(name=name) for name in names))
+    with pytest.raises(DataError) as caught:
+        match(FILE, ["Bill length mm", "kind"], signature)
+    assert list(caught.value.mistakes) == [
+        ("bill_depth_mm", "there is no such column. Columns: Bill length mm, kind."),
+        ("kinds", "there is no such column."),
+    ]
+
+
+def test_other_columns_may_differ_in_case_alone() -> None:
+    """Those without a use are kept with their names."""
+    found = match(FILE, ["x", "X", *SIGNATURE.names], SIGNATURE)
+    assert found.columns[:2] == (Column("x"), Column("X"))
 
 
 def test_an_input_is_no_answer() -> None:

@@ -16,12 +16,13 @@ from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Work
 from podium.errors import DataError, Mistake
 from podium.signature import Signature
-from podium.spec import Feature
+from podium.spec import Feature, Limits
+from podium.strict import Size
 
 SIGNATURE = Signature(
     "classification", "kind", None, ("x", "y"), (Feature(name="a"), Feature(name="b"))
 )
-AGAIN = "Write or send it again"
+TOO_SOON = "ends too soon: it was not written or sent whole. Write or send it again"
 
 
 @pytest.fixture
@@ -138,11 +139,41 @@ def test_a_file_cut_short(kept: int, tmp_path: Path, work: Work) -> None:
     """A file without its end is refused in words that name no path."""
     file = written(tmp_path, "SELECT i AS a, i AS b FROM range(1000) AS t(i)")
     file.write_bytes(file.read_bytes()[:kept])
-    ((key, message),) = refused(work, file)
+    assert refused(work, file) == [("Parquet", TOO_SOON)]
+
+
+def test_an_encrypted_file(tmp_path: Path, work: Work) -> None:
+    """A file whose footer is encrypted is told as such."""
+    file = written(tmp_path, "SELECT 1 AS a, 2 AS b")
+    file.write_bytes(file.read_bytes()[:-4] + b"PARE")
+    assert refused(work, file) == [("Parquet", "is encrypted. Write it without encryption")]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("SELECT 1 AS a, repeat('x', 1000) AS b FROM range(2000)",
+         "unpacks to 2 MB: 2,000 rows of 2 columns"),
+        ("SELECT 1 AS a, [repeat('x', 1000)] AS b FROM range(2000)",
+         "unpacks to 2 MB: 2,000 rows of 2 columns"),
+        ("SELECT 1 AS a, 2 AS b FROM range(100_000)", "unpacks to 2 MB: 100,000 rows of 2 columns"),
+    ],
+)  # fmt: skip
+def test_what_unpacks_to_too_much(query: str, told: str, tmp_path: Path, work: Work) -> None:
+    """What many cells share takes no room in the file; nothing of it is written before."""
+    file = written(tmp_path, query, ", COMPRESSION zstd")
+    assert file.stat().st_size < 20_000
+    with pytest.raises(DataError) as caught:
+        stage_parquet(file, Intake(work, SIGNATURE, limits=Limits(dataset=Size(1_000_000))))
+    ((key, message),) = caught.value.mistakes
     assert key == "Parquet"
-    assert message.startswith("cannot be read: is it cut short, or damaged? (")
-    assert message.endswith(AGAIN)
-    assert str(tmp_path) not in message
+    assert message == (
+        f"{told}; the limit is 1 MB ([limits] dataset). Send fewer rows at once, or leave out "
+        "columns that nobody needs"
+    )
+    assert types_of(work) == {}
+    larger = Intake(work, SIGNATURE, limits=Limits(dataset=Size(3_000_000)))
+    assert stage_parquet(file, larger).rows >= 2000
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**31 - 1, 2**32 - 1])
@@ -151,8 +182,10 @@ def test_a_footer_that_lies(length: int, tmp_path: Path, work: Work) -> None:
     file = written(tmp_path, "SELECT i AS a, i AS b FROM range(1000) AS t(i)")
     content = file.read_bytes()
     file.write_bytes(content[:-8] + length.to_bytes(4, "little") + content[-4:])
-    ((key, _),) = refused(work, file)
+    ((key, message),) = refused(work, file)
     assert key == "Parquet"
+    assert message.startswith("is damaged, or written in a way that is not known here (")
+    assert str(tmp_path) not in message
 
 
 def test_damaged_files(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from podium.datasets.judging.notes import notes_of_model, notes_on
 from podium.datasets.judging.verdict import judge
 from podium.datasets.scoring.again import scores_again
 from podium.datasets.sql import answers_table
-from podium.datasets.work import Work
 
 _PROBLEMS: Final = 20
 
@@ -24,22 +23,25 @@ def find(data: Dataset) -> Findings:
     app, staged = data.app, data.staged
     asked = [_asked(data, name) for name in data.models]
     verdict = judge(data.work, app.signature, staged.rows, asked)
-    failed, problems = _problems(data.work)
+    failed, partly, problems = _problems(data)
     notes = notes_on(data, verdict)
+    answered = [_answered(data, index) for index in range(len(asked))]
     told = tuple(
         Judged(
             model=one.name, title=one.title, version=app.version(one.name),
-            rows=_answered(data, index), judged=own.judged, counts=_counts(data, index),
-            metrics=own.metrics, notes=notes_of_model(app, one.name, own.judgement, notes.seen),
+            rows=answered[index], judged=own.judged, counts=_counts(data, index),
+            metrics=own.metrics,
+            notes=notes_of_model(data, index, staged.rows - failed - answered[index], notes.seen),
             figures=figures_of_model(app.signature, data.work, index, own.judgement,
-                                     partial(scores_again, data, one.name)),
+                                     partial(scores_again, data, one.name), own.judged),
         )
         for index, (one, own) in enumerate(zip(asked, verdict.models, strict=True))
     )  # fmt: skip
     judgements = [one.judgement for one in verdict.models]
     return Findings(
         title=app.spec.title, file=data.upload.name, unit=app.signature.unit,
-        labels=app.signature.labels, rows=staged.rows, failed=failed, problems=problems,
+        labels=app.signature.labels, rows=staged.rows, failed=failed, partly=partly,
+        problems=problems,
         target=None if staged.target is None else staged.columns[staged.target].name,
         staged=staged, wishes=data.wishes, level=LEVEL,
         bootstrap=REPLICATES if verdict.labelled else 0, models=told,
@@ -56,21 +58,33 @@ def _asked(data: Dataset, name: str) -> Asked:
     return Asked(name, title, signature.labels, signature.unit, level, calibrated)
 
 
-def _problems(work: Work) -> tuple[int, tuple[tuple[int, str], ...]]:
-    """Return how many rows have no answer, and the first of them with the reasons."""
-    wrong = work.con.execute(
-        "SELECT count(*) OVER (), rowid + 1, problem FROM rows WHERE problem IS NOT NULL "
-        "ORDER BY rowid LIMIT ?",
+def _problems(data: Dataset) -> tuple[int, int, tuple[tuple[int, str], ...]]:
+    """Return how many rows no model answered, how many some did not, and the first reasons."""
+    con, tables = data.work.con, [answers_table(index) for index in range(len(data.models))]
+    some = " OR ".join(f"coalesce({_is_answered(data, table)}, false)" for table in tables)
+    every = " AND ".join(f"coalesce({_is_answered(data, table)}, false)" for table in tables)
+    counted = con.execute(
+        f"SELECT count(*) FILTER (NOT ({some})), count(*) FILTER (({some}) AND NOT ({every})) "  # noqa: S608
+        f"FROM {' POSITIONAL JOIN '.join(tables)}"
+    ).fetchone() or (0, 0)
+    wrong = con.execute(
+        "SELECT rowid + 1, problem FROM rows WHERE problem IS NOT NULL ORDER BY rowid LIMIT ?",
         [_PROBLEMS],
     ).fetchall()
-    return wrong[0][0] if wrong else 0, tuple((row, told) for _, row, told in wrong)
+    return *counted, tuple(wrong)
 
 
 def _answered(data: Dataset, index: int) -> int:
-    there = "NOT isnan(value)" if data.app.signature.kind == "regression" else "label >= 0"
-    sql = f"SELECT count(*) FROM {answers_table(index)} WHERE {there}"  # noqa: S608
+    table = answers_table(index)
+    sql = f"SELECT count(*) FROM {table} WHERE {_is_answered(data, table)}"  # noqa: S608
     found = data.work.con.execute(sql).fetchone()
     return int(found[0]) if found else 0
+
+
+def _is_answered(data: Dataset, table: str) -> str:
+    """Return the condition for a row of a model's answers that is one."""
+    regression = data.app.signature.kind == "regression"
+    return f"NOT isnan({table}.value)" if regression else f"{table}.label >= 0"
 
 
 def _counts(data: Dataset, index: int) -> dict[str, int] | None:

@@ -87,20 +87,22 @@ class Table:
             products = np.split(weights.astype(np.float64) @ table, stops, axis=1)
             yield dict(zip(names, products, strict=True))
 
-    def chance(self, name: str) -> float:
+    def chance(self, name: str, most: float = 0.0) -> float:
         """Return the two-sided p-value of a paired randomisation test (Fisher 1935; Noreen 1989).
 
         The sums are of differences between two models. If these are equally good, either sign is as
         likely: so often, of REPLICATES times and the rows as they are, random signs make the total
-        as large.
+        as large. With `most`, the most that one row can tell, such a row is added for each model:
+        rows that were drawn know nothing of rare mistakes that were not (docs/metrics.md).
         """
-        differences = _exact(self._sums[name][:, :1])
+        added = np.full((2 if most else 0, 1), most)
+        differences = _exact(np.vstack([self._sums[name][:, :1], added]))
+        total = np.abs(differences[: self.groups].sum())
         drawn = np.random.default_rng(_SEED)
-        most = np.abs(differences.sum())
         as_large = 0
         for _ in range(REPLICATES // _AT_ONCE):
-            signs = 2.0 * drawn.integers(2, size=(_AT_ONCE, self.groups)) - 1.0
-            as_large += int((np.abs(signs @ differences) >= most).sum())
+            signs = 2.0 * drawn.integers(2, size=(_AT_ONCE, len(differences))) - 1.0
+            as_large += int((np.abs(signs @ differences) >= total).sum())
         return (as_large + 1) / (REPLICATES + 1)
 
 

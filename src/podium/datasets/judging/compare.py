@@ -15,18 +15,20 @@ from podium.datasets.judging.bootstrap import Bootstrap, Sums, Table
 from podium.datasets.judging.judgement import ClassJudgement, Judgement, some
 from podium.datasets.judging.measured import Asked
 from podium.datasets.judging.metrics import add_mean, mean
-from podium.datasets.judging.paired import holm, mcnemar, of_difference
+from podium.datasets.judging.paired import holm, mcnemar, of_bounded, of_difference
 from podium.errors import counted
-from podium.pipeline.metrics import losses
+from podium.rounding import beside, numbers, percents
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 MCNEMAR: Final = "McNemar's exact test"
 RANDOMISED: Final = "paired randomisation test"
+WITH_ROWS: Final = "paired randomisation test with a row added for each model"
 _OFTEN: Final = 0.2
-_LEAST_APART: Final = 6
-"""On fewer rows that tell two models apart, McNemar's exact p-value is never below 0.05."""
+_TOO_FEW: Final = " So few could not tell which is better, however they fall."
+_MOST: Final = 2.0
+"""The most by which two models' Brier scores of one row differ."""
 
 
 def pairs(models: int) -> list[tuple[int, int]]:
@@ -43,9 +45,10 @@ def pair_widths(classes: bool) -> dict[str, int]:
     """Return the sums that are kept of a pair, with the width of each.
 
     `apart` counts the rows on which both are right, only the first, only the second, and neither;
-    the others are means of each model's loss or distance, and of their difference.
+    the others are means of each model's Brier score or distance, and of their difference, whose
+    squares are added up too.
     """
-    both = {"first": 2, "second": 2, "less": 2}
+    both = {"first": 2, "second": 2, "less": 3}
     return {"apart": 4, **both} if classes else both
 
 
@@ -68,6 +71,7 @@ def add_pair(
     for name, values in zip(("first", "second", "less"),
                             (*amounts, amounts[0] - amounts[1]), strict=True):  # fmt: skip
         add_mean(table, f"{prefix}{name}", groups, values)
+    table.add(f"{prefix}less", groups, (amounts[0] - amounts[1]) ** 2, 2)
 
 
 def of_pair(sums: Sums) -> dict[str, Floats]:
@@ -89,7 +93,8 @@ def compare(
 class _Found(NamedTuple):
     """A comparison with the sentences of its reading, between which stands what the test says.
 
-    `same` is true where there is no difference that could be by chance.
+    `same` is true where there is no difference that could be by chance; `least` is the least
+    p-value that the rows on which the models differ could have brought.
     """
 
     comparison: Comparison
@@ -97,15 +102,18 @@ class _Found(NamedTuple):
     sentence: str
     more: str = ""
     same: bool = False
+    least: float = 0.0
 
 
 def _told(found: Sequence[_Found | None]) -> Iterator[Comparison]:
     """Yield comparisons with their reading, corrected for how many they are."""
     known = [one for one in found if one is not None]
     corrected = holm([one.chance for one in known])
-    for one, adjusted in zip(known, corrected, strict=True):
+    for place, (one, adjusted) in enumerate(zip(known, corrected, strict=True)):
         verdict = "" if one.same else _verdict(adjusted, len(known))
-        reading = f"{one.sentence}{verdict}{one.more}"
+        others = [other.chance for other in known[:place] + known[place + 1 :]]
+        few = not one.same and holm([one.least, *others])[0] >= RARE
+        reading = f"{one.sentence}{verdict}{one.more}{_TOO_FEW if few else ''}"
         yield structs.replace(one.comparison, adjusted=adjusted, reading=reading)
 
 
@@ -132,22 +140,21 @@ def _rightness(models: Sequence[Asked], pair: tuple[int, int], total: Sums) -> _
             else f"are right equally often, though not on the same rows ({only:,} each alone)"
         )
         sentence = (
-            f"{on} {first.title} and {second.title} {how}: {shares[0]:.1%} right. Nothing "
-            "here tells which is better."
+            f"{on} {first.title} and {second.title} {how}: {percents(shares[0])[0]} right. "
+            "Nothing here tells which is better."
         )
         return _Found(comparison, chance, sentence, same=True)
     better, worse = (first, second) if only > other else (second, first)
+    more_often, less_often = percents(max(shares), min(shares))
     sentence = (
         f"{on} {better.title} is right more often than {worse.title} "
-        f"({max(shares):.1%} against {min(shares):.1%})"
+        f"({more_often} against {less_often})"
     )
     more = (
         f" On {counted(only + other, 'row')} only one of the two is right: {better.title} on "
         f"{max(only, other):,}, {worse.title} on {min(only, other):,}."
     )
-    if only + other < _LEAST_APART:
-        more += " So few could not tell which is better, however they fall."
-    return _Found(comparison, chance, sentence, more)
+    return _Found(comparison, chance, sentence, more, least=mcnemar(only + other, 0))
 
 
 def _closeness(
@@ -161,23 +168,29 @@ def _closeness(
     classes = f"{prefix}apart" in total
     first, second = (models[index] for index in pair)
     values = float(mean(total[f"{prefix}first"])), float(mean(total[f"{prefix}second"]))
-    low, high = found.percentile(f"{prefix}less") or (None, None)
-    chance = table.chance(f"{prefix}less")
+    if classes:
+        total_less, squares = float(total[f"{prefix}less"][0]), float(total[f"{prefix}less"][2])
+        ends: tuple[float | None, float | None] = of_bounded(total_less, squares, rows, _MOST)
+    else:
+        ends = found.percentile(f"{prefix}less") or (None, None)
+    chance = table.chance(f"{prefix}less", _MOST if classes else 0.0)
     comparison = Comparison(
-        first=first.name, second=second.name, metric="log_loss" if classes else "mae",
-        title="Log loss" if classes else "Mean absolute error", test=RANDOMISED,
-        difference=found.value[f"{prefix}less"], low=low, high=high, p_value=chance, reading="",
-        rows=rows, first_value=values[0], second_value=values[1], unit="nats" if classes else unit,
+        first=first.name, second=second.name, metric="brier" if classes else "mae",
+        title="Brier score" if classes else "Mean absolute error",
+        test=WITH_ROWS if classes else RANDOMISED, difference=found.value[f"{prefix}less"],
+        low=ends[0], high=ends[1], p_value=chance, reading="", rows=rows, first_value=values[0],
+        second_value=values[1], unit=None if classes else unit,
     )  # fmt: skip
     better, worse = (first, second) if values[0] < values[1] else (second, first)
-    told = [_number(value, None if classes else unit) for value in sorted(values)]
+    of_unit = f" {unit}" if unit and not classes else ""
+    told = [f"{value}{of_unit}" for value in numbers(*sorted(values))]
     if values[0] == values[1]:
         what = comparison.title.lower()
         sentence = f"{first.title} and {second.title} have the same {what} ({told[0]})."
         return _Found(comparison, chance, sentence, same=True)
     if classes:
         sentence = (f"The probabilities of {better.title} fit the true labels better than those of "
-                    f"{worse.title} (log loss {told[0]} against {told[1]})")  # fmt: skip
+                    f"{worse.title} (Brier score {told[0]} against {told[1]})")  # fmt: skip
     else:
         sentence = (f"{better.title} is closer to the true values than {worse.title} (off by "
                     f"{told[0]} on average, against {told[1]})")  # fmt: skip
@@ -185,10 +198,9 @@ def _closeness(
 
 
 def _amounts(judged: Judgement) -> Floats | None:
-    """Return how far off each answer is: its loss, or its distance; None if nobody knows."""
+    """Return how far off each answer is: its Brier score, or distance; None if nobody knows."""
     if isinstance(judged, ClassJudgement):
-        told = judged.truth_probability
-        return None if told is None else losses(told)
+        return None if judged.brier is None else np.maximum(judged.brier, 0.0)
     return np.abs(judged.value - judged.truth)
 
 
@@ -203,8 +215,4 @@ def _verdict(chance: float, compared: int) -> str:
 
 
 def _chance(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.2g}"
-
-
-def _number(value: float, unit: str | None) -> str:
-    return f"{value:.3g} {unit}" if unit else f"{value:.3g}"
+    return "< 0.001" if value < 0.001 else f"= {beside(value, RARE)}"

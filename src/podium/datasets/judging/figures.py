@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import log
 from typing import Final
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from podium.charts import bars, dots, matrix, stacked, values
@@ -36,19 +37,23 @@ _ERRORS: Final = {"rmse": "RMSE", "mae": "MAE"}
 
 
 def figures_of_model(
-    signature: Signature, work: Work, index: int, judgement: Judgement | None, ask: Ask
-) -> tuple[Figure, ...]:
+    signature: Signature, work: Work, index: int, judgement: Judgement | None, ask: Ask,
+    judged: int = 0,
+) -> tuple[Figure, ...]:  # fmt: skip
     """Return the figures of the model whose answers are number `index`.
 
-    Without a judgement they show what it answered, and how sure it was.
+    Without a judgement they show what it answered, and how sure it was. The judgement may be of
+    some of the `judged` rows, which the figures made of it then say.
     """
+    of = _drawn(judgement, judged)
     if isinstance(judgement, ValueJudgement):
-        return tuple(_of_values(judgement, _measure(signature)))
+        return tuple(_saying(of, _of_values(judgement, _measure(signature))))
     if signature.kind == "regression":
         return tuple(_of_column(work, index, "value", _measure(signature)))
     made: list[Figure] = []
     if isinstance(judgement, ClassJudgement):
-        made += _of_classes(judgement, signature)
+        made += [_confusion(work, index, signature)]
+        made += _saying(of, _of_classes(judgement, signature))
     else:
         made.append(_answers(work, index, signature))
         made += _of_column(work, index, "probability", "Probability of the answer")
@@ -72,13 +77,26 @@ def figures_of_all(
     curves = [curve for curve in curves if len(curve.x) > 1]
     made = [*_dots(shown, names, unit)]
     if len(curves) >= _FEWEST:
-        made.append(_rejection(curves))
+        of = max((_drawn(one, model.judged)
+                  for model, one in zip(models, judgements, strict=False)), key=len)  # fmt: skip
+        made += _saying(of, [_rejection(curves)])
     return tuple(made)
+
+
+def _drawn(judgement: Judgement | None, judged: int) -> str:
+    """Return of how many rows a judgement is; "" where it is of all."""
+    rows = 0 if judgement is None else len(judgement.rows)
+    return f" Made of {rows:,} rows drawn by chance from {judged:,}." if 0 < rows < judged else ""
+
+
+def _saying(more: str, figures: Iterable[Figure]) -> Iterator[Figure]:
+    """Yield figures that say something more."""
+    for one in figures:
+        yield structs.replace(one, about=f"{one.about}{more}")
 
 
 def _of_classes(judged: ClassJudgement, signature: Signature) -> Iterator[Figure]:
     labels = signature.labels
-    yield _confusion(judged, signature)
     if judged.entropy is not None:
         yield _entropies(judged.entropy, judged.right, len(labels))
     if judged.p is not None:
@@ -98,9 +116,16 @@ def _of_classes(judged: ClassJudgement, signature: Signature) -> Iterator[Figure
             yield _rejection([lines.Curve("accuracy", curve.x, curve.y)])
 
 
-def _confusion(judged: ClassJudgement, signature: Signature) -> Figure:
+def _confusion(work: Work, index: int, signature: Signature) -> Figure:
+    """Return the matrix of all rows, counted where they lie."""
     size = len(signature.labels)
-    counts = np.bincount(judged.truth * size + judged.label, minlength=size * size)
+    found = work.query(
+        f"SELECT CAST(truth AS BIGINT) AS truth, label, count(*) AS rows FROM rows "  # noqa: S608
+        f"POSITIONAL JOIN {answers_table(index)} WHERE NOT isnan(truth) AND label >= 0 "
+        "GROUP BY ALL"
+    )
+    counts = np.zeros((size, size), np.intp)
+    counts[found["truth"].astype(np.intp), found["label"].astype(np.intp)] = found["rows"]
     about = (
         "A row holds the rows of one true label, a column what was predicted; the diagonal is "
         "right. The shade and the percentage tell the share of the row."
@@ -109,7 +134,7 @@ def _confusion(judged: ClassJudgement, signature: Signature) -> Figure:
         about += f" Of {size} labels the {matrix.MOST_LABELS} with the most mistakes are shown."
     if size > ALL_UP_TO:
         about += f" ROC and precision-recall curves are made of up to {ALL_UP_TO} labels."
-    spec = matrix.confusion(counts.reshape(size, size), signature.labels, signature.target)
+    spec = matrix.confusion(counts, signature.labels, signature.target)
     return Figure("confusion", "Confusion matrix", about, spec)
 
 
@@ -262,6 +287,9 @@ def _stacked(stacks: Sequence[stacked.Stack], labels: Sequence[str]) -> Figure:
         f"A column is one of {len(stacks)} inputs, evenly chosen from the surest to the least "
         "sure; a colour is a label, and its height the probability. The answer lies lowest."
     )
+    if len(labels) > MOST_SERIES:
+        about += (f" Of {len(labels)} labels the likeliest have colours of their own; an answer "
+                  "that is another one is named when you point at it.")  # fmt: skip
     if stacks[0].sampled:
         about += (" A line across a column is one pass or member: its probability of the answer. "
                   "Lines that lie apart show what the model has not learned.")  # fmt: skip

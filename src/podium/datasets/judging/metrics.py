@@ -27,7 +27,7 @@ from podium.pipeline.metrics import BINS, bins_of, losses
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_MEANS: Final = ("loss", "brier", "covered", "set_size", "empty")
+_MEANS: Final = ("loss", "certain", "brier", "covered", "set_size", "empty")
 _OF_BINS: Final = ("gaps", "doubt")
 _OF_LABELS: Final = ("right", "answered", "true")
 _VALUE_MEANS: Final = ("square", "distance", "covered", "width")
@@ -134,6 +134,9 @@ def _add_classes(table: Table, prefix: str, groups: Ints, judged: ClassJudgement
     if judged.probability is not None and judged.truth_probability is not None:
         add_mean(table, f"{prefix}loss", groups, losses(judged.truth_probability))
         bins, sure = bins_of(judged.probability), judged.probability
+        ruled_out = judged.truth_probability < np.finfo(np.float64).eps
+        certain = (sure > 1 - np.finfo(np.float64).eps) | ruled_out
+        add_mean(table, f"{prefix}certain", groups, np.where(np.isnan(sure), np.nan, certain))
         table.add(f"{prefix}gaps", groups, right - sure, bins)
         table.add(f"{prefix}doubt", groups, sure * np.maximum(1 - sure, 0.0), bins)
     add_mean(table, f"{prefix}brier", groups,

@@ -47,6 +47,15 @@ def of_difference(first: int, second: int, rows: int) -> Bounds:
     It is Wald's with a row added to each of the two counts: where the models differ on few rows or
     none, drawing the rows anew would find too little, or nothing.
     """
-    one, other = (first + 1) / (rows + 2), (second + 1) / (rows + 2)
-    reach = Z * math.sqrt((one + other - (one - other) ** 2) / (rows + 2))
-    return max(-1.0, one - other - reach), min(1.0, one - other + reach)
+    return of_bounded(first - second, first + second, rows, 1.0)
+
+
+def of_bounded(total: float, squares: float, rows: int, most: float) -> Bounds:
+    """Return the interval of a mean of differences, none of which is beyond `most`.
+
+    `total` and `squares` are the sums of them and of their squares. It is Wald's, with a row added
+    on either side that differs as much as one can: what Bonett & Price (2012) do with shares.
+    """
+    mean = total / (rows + 2)
+    reach = Z * math.sqrt(((squares + 2 * most**2) / (rows + 2) - mean**2) / (rows + 2))
+    return max(-most, mean - reach), min(most, mean + reach)

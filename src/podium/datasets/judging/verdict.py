@@ -28,7 +28,10 @@ MAX_FIGURED: Final = 100_000
 
 
 class ModelVerdict(NamedTuple):
-    """What the truth says of one model: answers for figures, how many are judged, metrics."""
+    """What the truth says of one model: answers for figures, how many are judged, metrics.
+
+    The answers may be a sample of those that are judged.
+    """
 
     judgement: Judgement | None = None
     judged: int = 0

@@ -11,7 +11,7 @@ from typing import Final, TextIO
 from podium.csvfile import CsvError, Records, read_text
 from podium.csvfile.records import MAX_RECORD
 from podium.datasets.reading.intake import Intake
-from podium.datasets.reading.loading import Told, create_input
+from podium.datasets.reading.loading import Told, create_input, part_of
 from podium.datasets.reading.match import match
 from podium.datasets.reading.plain import is_plain
 from podium.datasets.wishes import Column, Staged
@@ -35,13 +35,17 @@ _SURE: Final = r"[+-]?(\d{4,}|0\d*)?,\d+([eE][+-]?\d+)?|[+-]?\d+,(\d{1,2}|\d{4,}
 _POINT: Final = r"[+-]?\d*\.\d+([eE][+-]?\d+)?"
 _TELLING: Final = 10_000
 """Rows with commas that tell whether they are decimal ones."""
+_MOST_WRONG: Final = 1_000_000
+"""Of a file of mere line ends the reasons would take far more room than itself."""
 _CHECKED: Final = 0.1
 _MENDED: Final = 0.6
 """The part of the time after which a file is checked, or mended."""
 
 
 def stage_csv(file: Path, intake: Intake) -> Staged:
-    """Take in a CSV file; a row that cannot be read stays in its place, empty, with the reason.
+    """Take in a CSV file; a row that cannot be read stays in its place, with the reason.
+
+    Its cells are kept as far as they are there.
 
     Raises:
         DataError: it cannot be read, or lacks columns.
@@ -56,24 +60,20 @@ def _stage(file: Path, stream: TextIO, intake: Intake) -> Staged:
     work, told = intake.work, intake.told
     records = Records(file, stream)
     columns, notes = match(file, records.header, intake.signature, intake.target)
-    if stream.encoding.startswith("utf-8") and is_plain(file, records, _part(told, 0, _CHECKED)):
-        rest = _part(told, _CHECKED, 1)
+    if stream.encoding.startswith("utf-8") and is_plain(file, records, part_of(told, 0, _CHECKED)):
+        rest = part_of(told, _CHECKED, 1)
         rows = _load(file, work, len(columns), rest, delim=records.delimiter)
     else:
-        with _mended(work.file.with_suffix(".csv"), records, _part(told, 0, _MENDED)) as copy:
+        mended = work.file.with_suffix(".csv")
+        with _mended(file, mended, records, part_of(told, 0, _MENDED)) as copy:
             quoted = {"quote": '"', "escape": '"', "new_line": "\\r\\n"}
-            rest = _part(told, _MENDED, 1)
+            rest = part_of(told, _MENDED, 1)
             rows = _load(copy, work, len(columns), rest, problems=True, delim=",", **quoted)
     if not rows:
         raise CsvError(file, "has a header and no rows; expected one line an item")
     comma = _decimal_comma(intake, columns, records.delimiter)
     seen = (*_notes(stream.encoding, records.delimiter, comma), *notes)
     return Staged(kind="csv", columns=columns, rows=rows, decimal_comma=comma, notes=seen)
-
-
-def _part(told: Told, start: float, stop: float) -> Told:
-    """Return who hears the progress of a part of the reading."""
-    return lambda done: told(start + (stop - start) * done)
 
 
 def _load(
@@ -92,16 +92,24 @@ def _load(
 
 
 @contextmanager
-def _mended(copy: Path, records: Records, told: Told) -> Iterator[Path]:
+def _mended(file: Path, copy: Path, records: Records, told: Told) -> Iterator[Path]:
     """Write a copy in which each record is right, with a column for the problems."""
     blank = [""] * len(records.header)
+    wrong = 0
     try:
         with copy.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow([*blank, ""])
             for number, (line, cells, problem) in enumerate(records):
-                right = problem is None
-                writer.writerow([*cells, ""] if right else [*blank, f"line {line}: {problem}"])
+                if problem is None:
+                    writer.writerow([*cells, ""])
+                else:
+                    rest = blank[len(cells) :]
+                    writer.writerow([*cells, *rest, f"line {line}: {problem}"])
+                    wrong += 1
+                if wrong > _MOST_WRONG:
+                    reason = f"more than {_MOST_WRONG:,} rows cannot be read; this one: {problem}"
+                    raise CsvError(file, reason, line)
                 if number % _NOW_AND_THEN == 0:
                     told(records.part)
         yield copy
@@ -127,7 +135,8 @@ def _decimal_comma(intake: Intake, columns: Sequence[Column], delimiter: str) ->
         " + ".join(f"count_if(regexp_full_match(trim({cell}), '{kind}'))" for cell in cells)
         for kind in kinds
     )
-    some = " OR ".join(f"contains({cell}, ',')" for cell in cells)
+    found = " OR ".join(f"contains({cell}, ',')" for cell in cells)
+    some = f"problem IS NULL AND ({found})"
     first = f"SELECT {', '.join(cells)} FROM input WHERE {some} LIMIT {_TELLING}"  # noqa: S608
     commas, points = intake.work.con.execute(f"SELECT {counts} FROM ({first})").fetchone() or (0, 0)  # noqa: S608
     return (commas or 0) > (points or 0)

@@ -10,7 +10,7 @@ from podium.cells import listed
 from podium.datasets.reading.archive import Archive
 from podium.datasets.reading.filling import Filling
 from podium.datasets.reading.intake import Intake
-from podium.datasets.reading.match import Matched, match
+from podium.datasets.reading.match import MAX_COLUMNS, Matched, match
 from podium.datasets.reading.workbook import Cells, Sheet, SheetRow, Workbook
 from podium.datasets.wishes import Staged
 from podium.errors import DataError, Mistake, counted
@@ -25,7 +25,8 @@ def stage_xlsx(file: Path, intake: Intake) -> Staged:
     """Take in the first sheet that has the columns; its first row names them.
 
     A cell comes as the text of what it holds: 5, 0.25 for 25%, true, 2026-11-23; a formula as the
-    value that was saved with it. Rows that hold nothing are left out.
+    value that was saved with it. Rows that hold nothing in a column with a name are left out, and
+    so are columns without a name or a cell.
 
     Raises:
         DataError: it is larger than [limits] spreadsheet, cannot be read, or no sheet has the
@@ -39,16 +40,16 @@ def stage_xlsx(file: Path, intake: Intake) -> Staged:
     with Archive(file) as archive:
         try:
             workbook = Workbook(archive, limit * UNPACKED)
-            return _fill(workbook, _choose(file, workbook, intake), intake)
+            return _fill(file, workbook, _choose(file, workbook, intake), intake)
         except ValueError as err:
             raise DataError(file, [Mistake("xlsx", str(err))]) from err
 
 
 class _Taken(NamedTuple):
-    """A sheet, the places of its columns that have a name, and what they are for."""
+    """A sheet, the names of its columns by their places, and what they are for."""
 
     sheet: Sheet
-    places: tuple[int, ...]
+    names: dict[int, str]
     matched: Matched
 
 
@@ -63,7 +64,7 @@ def _choose(file: Path, workbook: Workbook, intake: Intake) -> _Taken:
                  if (name := text.strip())}  # fmt: skip
         try:
             matched = match(file, [*names.values()], intake.signature, intake.target)
-            return _Taken(sheet, tuple(names), matched)
+            return _Taken(sheet, names, matched)
         except DataError as err:
             first = first or _of_sheet(err, sheet, workbook)
     if first is None:
@@ -80,25 +81,35 @@ def _of_sheet(err: DataError, sheet: Sheet, workbook: Workbook) -> DataError:
     return DataError(err.file, [Mistake("sheets", told), *err.mistakes])
 
 
-def _fill(workbook: Workbook, taken: _Taken, intake: Intake) -> Staged:
-    columns, places = taken.matched.columns, taken.places
+def _fill(file: Path, workbook: Workbook, taken: _Taken, intake: Intake) -> Staged:
+    columns, places = taken.matched.columns, [*taken.names]
     needed = {place: one.name for place, one in zip(places, columns, strict=True) if one.feature}
-    named = frozenset(places)
+    named, known = frozenset(places), set(places)
     cells, filling = workbook.cells(), Filling(intake.work, len(places))
     rows = workbook.rows(taken.sheet, cells, intake.told)
     next(rows)  # the header
     outside = unsaved = 0
     for row in rows:
-        outside += len(row.cells.keys() - named)
         unsaved += len(row.unsaved & named)
         if named.isdisjoint(row.cells) and named.isdisjoint(row.unsaved):
+            outside += len(row.cells)
             continue
+        for place in sorted(row.cells.keys() - known)[: MAX_COLUMNS - len(places)]:
+            filling.widen()
+            places.append(place)
+            known.add(place)
+        outside += len(row.cells.keys() - known)
         filling.add([row.cells.get(place) for place in places], _problem(row, needed))
     filling.flush()
     if not filling.rows:
         raise ValueError("has a header and no rows; expected one row an item")
-    notes = (*_notes(workbook, taken.sheet, cells, outside, unsaved), *taken.matched.notes)
-    return Staged(kind="xlsx", columns=columns, rows=filling.rows, notes=notes)
+    matched = taken.matched
+    if len(places) > len(named):
+        filling.arrange(sorted(range(len(places)), key=places.__getitem__))
+        header = [taken.names.get(place, "") for place in sorted(places)]
+        matched = match(file, header, intake.signature, intake.target)
+    notes = (*_notes(workbook, taken.sheet, cells, outside, unsaved), *matched.notes)
+    return Staged(kind="xlsx", columns=matched.columns, rows=filling.rows, notes=notes)
 
 
 def _problem(row: SheetRow, needed: dict[int, str]) -> str | None:
@@ -129,4 +140,4 @@ def _notes(
     if cells.merged:
         yield f"Of merged cells only the first holds their value: {counted(cells.merged, 'area')}."
     if outside:
-        yield f"Left out: {counted(outside, 'cell')} outside of the columns that have a name."
+        yield f"Left out: {counted(outside, 'cell')} outside of the table."

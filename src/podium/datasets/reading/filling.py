@@ -36,6 +36,21 @@ class Filling:
         if full or self._characters >= _CHARACTERS:
             self.flush()
 
+    def widen(self) -> None:
+        """Add a column, in which the rows so far have nothing."""
+        self.flush()
+        self._work.con.execute(f"ALTER TABLE input ADD COLUMN c{self._width} VARCHAR")
+        self._width += 1
+
+    def arrange(self, order: Sequence[int]) -> None:
+        """Put the columns into another order, which names each by its place so far."""
+        self.flush()
+        for before, after in (("c", "d"), ("d", "c")):
+            for new, old in enumerate(order):
+                name = old if before == "c" else new
+                rename = f"RENAME {before}{name} TO {after}{new}"
+                self._work.con.execute(f"ALTER TABLE input {rename}")
+
     def flush(self) -> None:
         """Write the rows that wait."""
         if not self._waiting:
@@ -43,6 +58,8 @@ class Filling:
         # DuckDB takes a dict of arrays for a table.
         rows = {f"c{index}": np.array(column, object)  # noqa: F841  named in the query
                 for index, column in enumerate(zip(*self._waiting, strict=True))}  # fmt: skip
-        columns = ", ".join(f"CAST(c{index} AS VARCHAR)" for index in range(self._width + 1))
-        self._work.con.execute(f"INSERT INTO input SELECT {columns} FROM rows")  # noqa: S608
+        names = [*(f"c{index}" for index in range(self._width)), "problem"]
+        columns = ", ".join(f"CAST(c{index} AS VARCHAR) AS {name}"
+                            for index, name in enumerate(names))  # fmt: skip
+        self._work.con.execute(f"INSERT INTO input BY NAME SELECT {columns} FROM rows")  # noqa: S608
         self._waiting, self._characters = [], 0

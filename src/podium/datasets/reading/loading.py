@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
@@ -33,8 +33,20 @@ def create_input(work: Work, file: Path, query: str, columns: int, told: Told) -
         duckdb.Error: the query fails otherwise.
     """
     work.make_room(columns)
+    ask(work, file, f"CREATE OR REPLACE TABLE input AS {query}", told)
+    (rows,) = work.con.execute("SELECT count(*) FROM input").fetchone() or (0,)
+    return int(rows)
+
+
+def ask(work: Work, file: Path, query: str, told: Told) -> tuple[Any, ...]:
+    """Return the first row of what a query, which has the same parameter, finds in a file.
+
+    Raises:
+        DataError: it takes more memory than there is.
+        duckdb.Error: the query fails otherwise.
+    """
     try:
-        return _created(work, file, query, told)
+        return _answer(work.con, query, [str(file)], told)
     except duckdb.Error as err:
         if not _MEMORY.search(str(err)):
             raise
@@ -44,11 +56,12 @@ def create_input(work: Work, file: Path, query: str, columns: int, told: Told) -
         raise DataError(file, [Mistake("rows", reason)]) from err
 
 
-def _created(work: Work, file: Path, query: str, told: Told) -> int:
-    con = work.con
+def _answer(
+    con: duckdb.DuckDBPyConnection, query: str, values: list[str], told: Told
+) -> tuple[Any, ...]:
     con.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
     with ThreadPoolExecutor(1) as pool:
-        making = pool.submit(con.execute, f"CREATE OR REPLACE TABLE input AS {query}", [str(file)])
+        making = pool.submit(con.execute, query, values)
         part = 0.0
         try:
             while not wait([making], _NOW_AND_THEN_S).done:
@@ -57,6 +70,9 @@ def _created(work: Work, file: Path, query: str, told: Told) -> int:
         except BaseException:
             con.interrupt()
             raise
-        making.result()
-    (rows,) = con.execute("SELECT count(*) FROM input").fetchone() or (0,)
-    return int(rows)
+        return making.result().fetchone() or ()
+
+
+def part_of(told: Told, start: float, stop: float) -> Told:
+    """Return who hears the progress of a part of the reading."""
+    return lambda done: told(start + (stop - start) * done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -41,9 +41,9 @@ def match(
     wanted = wanted_columns(signature, names)
     found = find_columns(list(dict.fromkeys([*wanted, target or signature.target])), names)
     needed = [*wanted, *([target] if target else [])]
-    missing = [name for name in needed if found[name] is None]
-    if missing:
-        raise DataError(file, _told(missing, header, needed))
+    if any(found[name] is None for name in needed):
+        relevant = {name: one for name, one in found.items() if one or name in needed}
+        raise DataError(file, _told(relevant, header))
     uses = {found[name]: name for name in wanted}
     answers = found[target or signature.target]
     if answers in uses:
@@ -76,12 +76,12 @@ def _named(header: Sequence[str]) -> list[str]:
     return names
 
 
-def _told(missing: Sequence[str], header: Sequence[str], needed: Sequence[str]) -> list[Mistake]:
+def _told(found: Mapping[str, str | None], header: Sequence[str]) -> list[Mistake]:
     """Return why columns are missing."""
     if any(header) and all(NUMBER.fullmatch(name.replace(",", ".")) for name in header if name):
         reason = "holds numbers alone: is the header missing? Expected a first line with the names "
-        return [Mistake("header", f"{reason}of the columns: {listed(needed)}.")]
-    return absent(missing, header)
+        return [Mistake("header", f"{reason}of the columns: {listed([*found])}.")]
+    return absent(found, header)
 
 
 def _notes(header: Sequence[str], names: Sequence[str], others: str) -> list[str]:

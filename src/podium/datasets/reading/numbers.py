@@ -17,13 +17,20 @@ _ELAPSED: Final = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 _DATE_LETTERS: Final = re.compile("[dmyhs]", re.IGNORECASE)
 _MS_OF_DAY: Final = 86_400_000
 _LAST_DAY: Final = 2_958_466  # 1 January 10000
+_LONGEST: Final = 255
+"""The most characters of a format's code in Excel (Excel specifications and limits)."""
 _LEAP_DAY: Final = 60  # the 29 February 1900 that Excel counts and that never was
 
 
 def shown_as(number: int, code: str | None) -> Shown:
-    """Return what a format shows: its number, and its code unless it is built in."""
+    """Return what a format shows: its number, and its code unless it is built in.
+
+    A code that is longer than any may be is none: its numbers are shown as they are.
+    """
     if code is None:
         return "duration" if number == _DURATION else "date" if number in _DATES else "number"
+    if len(code) > _LONGEST:
+        return "number"
     code = _LITERAL.sub("", code)
     if _ELAPSED.search(code):
         return "duration"
@@ -38,9 +45,12 @@ def number_text(text: str, shown: Shown, since_1904: bool) -> str:
         value = float(text)
     except ValueError:
         return text
-    if shown == "number" or not 0 <= value < _LAST_DAY:
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return _date(value, since_1904) if shown == "date" else _duration(value)
+    if shown != "number" and 0 <= value < _LAST_DAY:
+        try:
+            return _date(value, since_1904) if shown == "date" else _duration(value)
+        except OverflowError:
+            pass  # counted from 1904, or rounded up, a day is beyond the year 9999
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def _date(days: float, since_1904: bool) -> str:

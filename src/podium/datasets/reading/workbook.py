@@ -25,6 +25,7 @@ MAX_ROW: Final = 16_000_000
 """How many characters one row may hold."""
 MAX_COLUMNS: Final = 16_384
 MAX_SHEETS: Final = 10_000
+_LETTERS: Final = 3  # of XFD, the last column
 _SMALL: Final = 10_000_000  # bytes of the parts that are read whole
 BOOK: Final = re.compile(r"xl/workbook\d*\.xml")
 _DIGITS: Final = "0123456789"
@@ -222,9 +223,10 @@ class _ColumnNumbers(dict[str, int]):
 
     def __missing__(self, letters: str) -> int:
         number = 0
-        for letter in letters:
+        for letter in letters[:_LETTERS]:
             number = number * 26 + ord(letter) - ord("A") + 1
-        if not (letters.isascii() and letters.isupper() and 1 <= number <= MAX_COLUMNS):
+        named = len(letters) <= _LETTERS and letters.isascii() and letters.isupper()
+        if not (named and 1 <= number <= MAX_COLUMNS):
             raise ValueError(f"holds a cell at {letters[:20]!r}, which is no column")
         self[letters] = number
         return number
@@ -339,7 +341,8 @@ class _Styles(XmlPart):
 
     def shown(self) -> list[Shown]:
         """Return it for each style."""
-        return [shown_as(number, self._codes.get(number)) for number in self._numbers]
+        shown = {number: shown_as(number, self._codes.get(number)) for number in self._numbers}
+        return [shown[number] for number in self._numbers]
 
 
 def _whole(text: str | None, otherwise: int) -> int:

@@ -16,6 +16,7 @@ from podium.app import App, Served
 from podium.datasets.dataset import Dataset
 from podium.datasets.place import Rows
 from podium.datasets.scoring.answers import Columns, Teller
+from podium.datasets.scoring.keys import keys_of
 from podium.datasets.scoring.pictures import Pictures, model_items, open_pictures, portions
 from podium.datasets.scoring.rows import Chunk, RowReader, add_note
 from podium.datasets.sql import answers_table
@@ -235,4 +236,5 @@ def _of_rows(chunk: Chunk) -> dict[str, NDArray[Any]]:
             column[row] = text
         made[name] = column
     made["truth"] = np.full(count, np.nan) if chunk.truth is None else chunk.truth
+    made["key"] = keys_of(chunk)
     return made
