@@ -214,8 +214,8 @@ class DatabaseDamaged(RequestError):
     def __init__(self, file: str) -> None:
         super().__init__(
             f"{file}, the database of jobs in the state folder, is damaged. Stop the server, put a "
-            f"copy of the file back, or move it away with {file}-wal and {file}-shm (the list of "
-            "data sets is lost then), and start the server again."
+            "copy of the file back, or move it away (the list of data sets is lost then), and "
+            "start the server again."
         )
 
 

@@ -298,8 +298,11 @@ def test_deleted_database_is_made_anew(tmp_path: Path, caplog: pytest.LogCapture
     job = added(one)
     assert (two.get(job.id), two.get(lost.id)) == (job, None)
     assert caplog.text.count("was removed or replaced") == 2
-    one.close()
     two.close()
+    one.close()
+    three = JobStore.open(url, "a")
+    assert three.get(job.id) == job
+    three.close()
 
 
 def test_damaged_database_is_told_with_the_way_out(

@@ -66,7 +66,7 @@ def test_a_job_in_words(
 def test_a_screen_reader_hears_each_tenth() -> None:
     """What is said changes with every tenth of the rows, not with every row."""
     said = [shown("running", step="scoring", rows_done=done).said for done in (0, 19, 20, 199)]
-    assert said == ["Being scored, 00%", "Being scored, 00%", "Being scored, 10%",
+    assert said == ["Being scored, 0%", "Being scored, 0%", "Being scored, 10%",
                     "Being scored, 90%"]  # fmt: skip
 
 

@@ -389,11 +389,24 @@ def test_database_locked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_database_away(site: Site) -> None:
     """A database that cannot be opened is told in brief; where it lies is no one's business."""
     site.close()
-    (site.state.path / "jobs.sqlite").write_bytes(b"no database at all" * 100)
+    (site.state.path / "jobs.sqlite").unlink()
+    (site.state.path / "jobs.sqlite").mkdir()
     answer = site.client.get(f"/datasets/{new_id()}")
     detail = "The database of jobs cannot be used now"
     assert problem(answer) == (503, "Try again later", detail)
     assert answer.headers["Retry-After"] == "5"
+
+
+def test_database_damaged(site: Site) -> None:
+    """A database that is damaged is told with the way out, and nobody is asked to try again."""
+    site.close()
+    (site.state.path / "jobs.sqlite").write_bytes(b"no database at all" * 100)
+    answer = site.client.get(f"/datasets/{new_id()}")
+    status, title, detail = problem(answer)
+    assert (status, title) == (500, "The database of jobs is damaged")
+    assert detail.startswith("jobs.sqlite, the database of jobs in the state folder, is damaged. ")
+    assert "Retry-After" not in answer.headers
+    assert str(site.state.path) not in detail
 
 
 def test_what_is_taken(site: Site) -> None:

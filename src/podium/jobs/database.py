@@ -6,11 +6,10 @@ import logging
 import secrets
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
@@ -184,29 +183,15 @@ _EXPECTED: Final = (
 
 def _engine(url: URL) -> Engine:
     if url.drivername == "sqlite":
-        engine = sa.create_engine(url, connect_args={"timeout": BUSY_S})
-        sa.event.listen(engine, "connect", _set_up)
-        return engine
+        # With a journal, not a write-ahead log: that would be mixed up with a new file's where the
+        # old one was deleted, and a transaction here takes milliseconds.
+        return sa.create_engine(url, connect_args={"timeout": BUSY_S})
     try:
         import psycopg  # noqa: F401
     except ImportError as err:
         raise MissingExtra("A PostgreSQL database", "postgresql") from err
     limits = {"connect_timeout": int(BUSY_S), "options": f"-c lock_timeout={int(BUSY_S)}s"}
     return sa.create_engine(url, pool_pre_ping=True, connect_args=limits)
-
-
-def _set_up(con: sqlite3.Connection, _record: Any) -> None:
-    """Let readers not wait for a writer, nor it for them."""
-    deadline = time.monotonic() + BUSY_S
-    while True:
-        try:
-            con.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as err:  # SQLite does not wait here itself
-            if "locked" not in str(err) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _prepare(engine: Engine) -> None:

@@ -23,10 +23,11 @@ import struct
 import termios
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 from gunicorn.config import Config
+from gunicorn.workers import gthread
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 SMALL: Final = 8192
@@ -38,9 +39,17 @@ WAIT_S: Final = 0.0002
 """How often, and how long each time, a busy worker leaves a connection to one with fewer."""
 
 STALLED_S: Final = 60
-"""How long a body may stand still before the thread that reads it has something better to do."""
+STALLED_ELSEWHERE_S: Final = 10
+"""How long a data set, and any other body, may stand still before the thread that reads it has
+something better to do."""
+SILENT_S: Final = 0.5
+"""How long a thread waits for what it can do without: the first byte of a new connection, for which
+the main thread waits after that, and the rest of a body that nobody reads."""
+CLOSING: Final = 4
+"""How many threads close connections, which takes 2 s where a client goes on sending."""
 
 _STALLED: Final = struct.pack("ll", STALLED_S, 0)
+_STALLED_ELSEWHERE: Final = struct.pack("ll", STALLED_ELSEWHERE_S, 0)
 _PATIENT: Final = struct.pack("ll", 0, 0)
 _PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # joined here, since enums are slow
 _HEAD: Final = re.compile(rb"POST (\S+) HTTP/1\.1\r\n")
@@ -103,10 +112,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._pace = Pace()
         self._tls = self.cfg.is_ssl  # kept, since Gunicorn computes it
         self._left = 0
+        self._closing = ThreadPoolExecutor(CLOSING, "close")
 
     def init_process(self) -> None:
         """Start in the new process."""
         _keep_settings(self.cfg)
+        gthread.DEFAULT_WORKER_DATA_TIMEOUT = SILENT_S
         super().init_process()
 
     def run(self) -> None:
@@ -151,10 +162,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         done.set_result(kept)
         self.finish_request(conn, done)
 
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Keep a connection, or close it: elsewhere, since all others wait for this thread."""
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+            return
+        self._closing.submit(self._close, conn)
+
+    def _close(self, conn: TConn) -> None:
+        conn.close(graceful=True)
+        self.method_queue.defer(self._closed)
+
+    def _closed(self) -> None:
+        self.nr_conns -= 1
+
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Answer one request and note how long it took."""
         started = time.perf_counter()
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _STALLED)
+        stalled = _STALLED if req.path.endswith("/datasets") else _STALLED_ELSEWHERE
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stalled)
         joined = JoinedSocket(conn.sock)
         try:
             return super().handle_request(req, _Connection(joined, conn.client, conn.server))

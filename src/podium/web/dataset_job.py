@@ -49,7 +49,7 @@ class JobView(NamedTuple):
     @property
     def said(self) -> str:
         """What a screen reader is told: not of each row, but of each tenth."""
-        return self.title if self.part is None else f"{self.title}, {int(self.part * 10)}0%"
+        return self.title if self.part is None else f"{self.title}, {10 * int(self.part * 10)}%"
 
 
 def job_view(job: Job, keep_s: float, before: int | None = None) -> JobView:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,12 +13,16 @@ PREVIEW_ROWS: Final = 20
 PREVIEW_COLUMNS: Final = 60
 _LONGEST: Final = 80
 """How much of a cell is shown."""
+_HEAD: Final = 131_072
+"""So many characters of the file are looked at: no field of them is too long for the csv module."""
+_ERROR: Final = re.compile(r"podium\d*_error")
 
 
 class Preview(NamedTuple):
     """The first rows of the results, the answers first, empty ones left out and long cells cut.
 
-    `more` of the file's own columns are left out.
+    Before the answers stands why there is none. `more` of the file's own columns are left out.
+    Without `rows`, they are too long to be shown.
     """
 
     header: tuple[str, ...]
@@ -29,9 +35,15 @@ def preview(file: Path, own: int) -> Preview | None:
     if not file.is_file():
         return None
     with file.open(newline="", encoding="utf-8-sig") as stream:
-        header, *rows = islice(csv.reader(stream), PREVIEW_ROWS + 1)
+        head = stream.read(_HEAD)
+    lines = list(islice(csv.reader(io.StringIO(head, newline="")), PREVIEW_ROWS + 2))
+    whole = lines if len(head) < _HEAD else lines[:-1]  # the last one may be cut
+    if len(whole) < 2:
+        return Preview((), (), 0)
+    header, *rows = whole[: PREVIEW_ROWS + 1]
     # What the models say is what one looks for, where it says anything.
     said = [place for place in range(own, len(header)) if any(row[place] for row in rows)]
+    said.sort(key=lambda place: _ERROR.fullmatch(header[place]) is None)
     own_kept = max(0, min(own, PREVIEW_COLUMNS - len(said)))
     kept = [*said, *range(own_kept)]
     return Preview(

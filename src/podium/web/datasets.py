@@ -316,7 +316,13 @@ def _query() -> Fields:
 def _end(job_id: str) -> Job | None:
     """Cancel a job, or remove it if it has ended: then None is left."""
     here = desk()
-    return end(here.store, here.state, here.job(job_id))
+    try:
+        return end(here.store, here.state, here.job(job_id))
+    except WrongState:
+        job = here.job(job_id)
+        if job.state != "cancelled":
+            raise
+        return job  # somebody else has cancelled it just now
 
 
 def _known(job: Job | None) -> Job:

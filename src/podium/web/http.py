@@ -41,7 +41,7 @@ _STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for stat
 
 
 class Limit(NamedTuple):
-    """The most bytes of a body, and what [limits] calls them."""
+    """The most bytes of a body, and what [limits] calls them; "" where it has no say."""
 
     size: Size
     key: str = "upload"
@@ -82,9 +82,12 @@ class LimitedInput:
 
 def too_large(limit: Limit, found: int | None = None) -> RequestTooLarge:
     """Return the error for a body over the limit."""
-    had = "" if found is None else f" of {Size(found)}"
-    most = f"{limit.size}, the limit of one request ([limits] {limit.key})"
-    message = f"The body{had} is larger than {most}"
+    had = ""
+    if found is not None:
+        brief = Size(float(f"{found:.3g}"))
+        had = f" of {brief if brief > limit.size else Size(found)}"
+    key = f" ([limits] {limit.key})" if limit.key else ""
+    message = f"The body{had} is larger than {limit.size}, the limit of one request{key}"
     return RequestTooLarge(message, [FieldError("body", message)])
 
 

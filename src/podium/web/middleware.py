@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from podium.spec import Limits, Server
+from podium.strict import Size
 from podium.web.http import Limit, LimitedInput, content_length
 from podium.web.problem import problem_reply, reply_of, status_problem
 
@@ -31,6 +32,11 @@ SECURITY_HEADERS: Final = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "same-origin"),
 ]
+
+
+_SMALL: Final = Limit(Size(65_536), "")
+"""What may be said of a data set that is here: how to score it."""
+_WHOLE_ID: Final = re.compile(r"(?<=/datasets/[0-9a-f]{8})[0-9a-f]{24}")
 
 
 class Middleware:
@@ -73,7 +79,10 @@ class Middleware:
         if self._base_path and not self._enter_base_path(environ):
             wrong = status_problem(404, f"The application is at {self._base_path}/")
             return reply_of(wrong).send(start)
-        limit = self._limits.get(environ["PATH_INFO"], self._limit)
+        path = environ["PATH_INFO"]
+        limit = self._limits.get(path, self._limit)
+        if path.startswith("/datasets/"):
+            limit = min(limit, _SMALL)
         stream = environ["wsgi.input"]
         environ["wsgi.input"] = LimitedInput(stream, limit, content_length(environ))
         return self._app(environ, start)
@@ -116,6 +125,8 @@ def _log(environ: WSGIEnvironment, request_id: str, status: str, seconds: float)
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     # What a client sends must not be able to write lines of its own.
     path = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
+    if "/datasets/" in path:  # who knows the whole id has the data set
+        path = _WHOLE_ID.sub("...", path)
     caller = f"{environ.get('REMOTE_ADDR', '-')} {environ['REQUEST_METHOD']} {path}"
     line = f"{caller} {status or '500'} {seconds * 1000:.1f} ms {request_id}\n"
     # One write a line: a log record would cost more than a small model's answer.

@@ -287,10 +287,16 @@ def _answer_error(error: Exception) -> Response:
 def _told(error: HTTPException) -> str:
     known: dict[int, Callable[[], str]] = {
         404: lambda: f"There is nothing at {request.path}. The page is at /, the API at /docs.",
-        405: lambda: f"{request.method} does not work here.",
+        405: lambda: f"{request.method} does not work here.{_instead(error)}",
     }
     say = known.get(error.code or 0)
     return say() if say else error.description or ""
+
+
+def _instead(error: HTTPException) -> str:
+    """Return what to do where curl -T, which sends a file with PUT, is refused."""
+    takes_files = request.method == "PUT" and "POST" in getattr(error, "valid_methods", ())
+    return " POST does; curl sends it with -X POST." if takes_files else ""
 
 
 def json_response(

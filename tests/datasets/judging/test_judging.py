@@ -142,8 +142,8 @@ def test_training_rows_are_found_however_they_are_written(tmp_path: Path) -> Non
     head = CLASSES + 'training = "train.parquet"'
     code = "def answer(x):\n    return np.tile([0.25, 0.75], (len(x), 1))"
     folder = write_python_app(tmp_path / "app", code, X + flag, head)
-    duckdb.sql("SELECT CAST(i + 0.1 AS FLOAT) AS x, i % 2 = 0 AS b, 'HIGH' AS y FROM range(9) t(i)"
-               ).write_parquet(str(folder / "train.parquet"))  # fmt: skip
+    rows = "SELECT CAST(i + 0.1 AS FLOAT) AS x, i % 2 = 0 AS b, 'HIGH' AS y FROM range(9) t(i)"
+    duckdb.execute(f"COPY ({rows}) TO '{folder / 'train.parquet'}'")
     words = [("yes", "no"), ("TRUE", "False"), ("1", "0")]
     lines = [f"{i}.1,{words[i % 3][i % 2]},high" for i in range(9)]
     text = "\n".join(["x,b,y", *lines, "0.1,no,high", "9.1,no,high"])

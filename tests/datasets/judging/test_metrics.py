@@ -133,8 +133,7 @@ def test_a_log_loss_of_probabilities_0_and_1_says_what_it_cannot_know() -> None:
     """A tree's rows of which it is certain are counted; a model that is never certain has none."""
     found = told(classes([[1.0, 0.0], [1.0, 0.0], [0.7, 0.3], [0.0, 1.0]], [0, 0, 0, 1]), "ab")
     assert found["log_loss", None].detail == (
-        "Told with probabilities of 0 and 1 on 3 rows: what a wrong one there costs, the interval "
-        "cannot know."
+        "Certain (0 or 1) of 3 rows: the interval may be far too short."
     )
     soft = told(classes([[0.7, 0.3]] * 3, [0, 0, 1]), "ab")
     assert soft["log_loss", None].detail == ""

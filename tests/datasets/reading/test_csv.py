@@ -131,9 +131,7 @@ def test_wrong_rows_keep_their_place(tmp_path: Path, work: Work) -> None:
     ]  # fmt: skip
 
 
-def test_a_file_of_wrong_rows(
-    tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_wrong_rows(tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where too many rows cannot be read, the file is refused with the reason of one."""
     monkeypatch.setattr(reading, "_MOST_WRONG", 3)
     assert staged(work, tmp_path, "a,b\n" + "1\n" * 3 + "1,2\n").rows == 4

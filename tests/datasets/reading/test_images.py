@@ -84,6 +84,20 @@ def test_folders_that_are_labels_are_the_true_labels(tmp_path: Path) -> None:
     )
 
 
+def test_archive_without_true_labels_is_told_how_to_have_them(tmp_path: Path) -> None:
+    """The note says that folders or a CSV file may tell them."""
+    upload = tmp_path / "upload"
+    upload.write_bytes(zipped([("1.png", PICTURE), ("2.png", PICTURE)]))
+    app = App(write_colours(tmp_path / "app"), patient=True)
+    place = Place(tmp_path / "job")
+    found = run(app, place, Upload(upload, "x.zip"), Wishes(), ("csv",), lambda *_: None)
+    assert found.notes[0] == (
+        "There is no column 'colour', so nothing says which answers are right: the models are not "
+        "judged. To have them judged, name the folders of the images as the labels (red, green, "
+        "blue, rest), or put a CSV file with the columns 'image' and 'colour' into the archive."
+    )
+
+
 def test_csv_in_the_archive_names_the_pictures(tmp_path: Path) -> None:
     """Paths count from its folder or from the top; only pictures of the archive are ever found."""
     names = ["1.png", "set/2.png", ".\\2.png", "3.png", "../../../etc/passwd", "/etc/passwd", "",

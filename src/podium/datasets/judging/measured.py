@@ -244,8 +244,7 @@ def _certain(rows: int) -> str:
     """Return what to know of a log loss whose model says 0 and 1; "" where it never does."""
     if not rows:
         return ""
-    return (f"Told with probabilities of 0 and 1 on {counted(rows, 'row')}: what a wrong one there "
-            "costs, the interval cannot know.")  # fmt: skip
+    return f"Certain (0 or 1) of {counted(rows, 'row')}: the interval may be far too short."
 
 
 def _share(

@@ -31,6 +31,7 @@ Cells that are all the same take no room in a Parquet file."""
 _CHECKED: Final = 0.2
 """The part of the time after which it is known how much a file unpacks to."""
 _END: Final = b"PAR1"
+_LEAST: Final = 12  # bytes: PAR1, the length of the footer, PAR1
 _ENCRYPTED: Final = b"PARE"
 _READ: Final = "read_parquet(?, hive_partitioning=false)"
 _FULL: Final = os.strerror(errno.ENOSPC)
@@ -107,9 +108,10 @@ def _trouble(file: Path, err: duckdb.Error) -> str:
         end = stream.read()
     if _ENCRYPTED in (content, end):
         return "is encrypted. Write it without encryption"
-    if end != _END:
+    if end != _END or file.stat().st_size < _LEAST:
         return "ends too soon: it was not written or sent whole. Write or send it again"
     why = str(err).partition("\n")[0].replace(f" '{file}'", "").replace(f' "{file}"', "")
+    why = why.replace(str(file), "it")
     return f"is damaged, or written in a way that is not known here ({why}). Write or send it again"
 
 

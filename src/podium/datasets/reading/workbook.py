@@ -73,11 +73,12 @@ class Workbook:
             for name, key, hidden in found.sheets
             if links.sheets.get(key) in archive.members
         )
-        self._texts, self._styles = _Texts(), _Styles()
+        self._texts, styles = _Texts(), _Styles()
         if links.texts in archive.members:
             self._texts.read(self._pieces(links.texts, limit))
         if links.styles in archive.members:
-            self._styles.read(self._pieces(links.styles, _SMALL))
+            styles.read(self._pieces(links.styles, _SMALL))
+        self._shown = styles.shown()
 
     def rows(
         self, sheet: Sheet, cells: Cells, told: Callable[[float], None] = lambda _: None
@@ -95,7 +96,7 @@ class Workbook:
 
     def cells(self) -> Cells:
         """Return a reader of one sheet's cells."""
-        return Cells(self._texts.found, self._styles.shown(), self._since_1904, self._limit)
+        return Cells(self._texts.found, self._shown, self._since_1904, self._limit)
 
     def _pieces(self, part: str, limit: int) -> Iterator[bytes]:
         if part not in self._archive.members:
@@ -341,7 +342,7 @@ class _Styles(XmlPart):
 
     def shown(self) -> list[Shown]:
         """Return it for each style."""
-        shown = {number: shown_as(number, self._codes.get(number)) for number in self._numbers}
+        shown = {number: shown_as(number, self._codes.get(number)) for number in set(self._numbers)}
         return [shown[number] for number in self._numbers]
 
 

@@ -81,7 +81,7 @@ function show(started, { loaded: sent, total }) {
   const part = total ? sent / total : 1; // an empty file is sent at once
   byId("sent").value = part;
   byId("sending-part").textContent = `${Math.floor(100 * part)}%`;
-  byId("sending-said").textContent = `${Math.floor(10 * part)}0% sent`;
+  byId("sending-said").textContent = `${10 * Math.floor(10 * part)}% sent`;
   byId("sending-title").textContent = sent < total ? "Being sent" : "Sent";
   const left = (total - sent) / rate;
   byId("sending-words").textContent = sent < total
