@@ -150,7 +150,8 @@ class UnknownDataset(RequestError):
 
     def __init__(self) -> None:
         super().__init__(
-            "There is no data set of this id. Ended ones are removed after a while; send it again."
+            "There is no data set of this id. It may have been removed, by somebody or after its "
+            "time; then send it again."
         )
 
 

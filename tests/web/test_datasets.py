@@ -122,7 +122,8 @@ def problem(answer: TestResponse) -> tuple[int, str, str]:
 
 
 UNKNOWN = (404, "Unknown data set", (
-    "There is no data set of this id. Ended ones are removed after a while; send it again."
+    "There is no data set of this id. It may have been removed, by somebody or after its time; "
+    "then send it again."
 ))  # fmt: skip
 
 

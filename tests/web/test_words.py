@@ -148,7 +148,6 @@ def test_measure() -> None:
     ]  # fmt: skip
 
 
-
 def test_capitalised() -> None:
     """A column's name begins a sentence."""
     assert capitalised("prediction_set") == "Prediction set"

@@ -12,7 +12,7 @@ _TITLES: Final = {
     "received": "Waiting to be read",
     "ready": "Ready to be scored",
     "queued": "Waiting for its turn",
-    "running": "Being taken up",
+    "loading": "Getting ready",
     "reading": "Being read",
     "scoring": "Being scored",
     "judging": "Being judged",
@@ -25,6 +25,8 @@ _TITLES: Final = {
 
 class JobView(NamedTuple):
     """A data set under way: its `stage` is the state, or the step of what is being worked on.
+
+    Between reading and scoring, which is no step, it is "loading".
 
     `part` is how much of the step is done, from 0 to 1; None where that is not known.
     """
@@ -57,10 +59,16 @@ def job_view(job: Job, keep_s: float, before: int | None = None) -> JobView:
 
     `before` is how many others are worked on first, if known.
     """
-    held = job.state in ("received", "running")
-    stage = job.step if held and job.step else job.state
+    stage = _stage(job)
     words, part = _words(job, stage, before), _part(job, stage)
     return JobView(job, stage, _TITLES[stage], words, part, _kept(job, keep_s))
+
+
+def _stage(job: Job) -> str:
+    is_read = job.step == "reading" and job.step_done == 100
+    if job.state == "running" and (is_read or not job.step):
+        return "loading"
+    return job.step if job.state in ("received", "running") and job.step else job.state
 
 
 def _part(job: Job, stage: str) -> float | None:
@@ -75,6 +83,7 @@ def _words(job: Job, stage: str, before: int | None) -> str:
         "received": _turn(before),
         "queued": _turn(before),
         "reading": "Its columns are matched to what the models take.",
+        "loading": "The server loads the models.",
         "ready": f"{rows}. Is every column taken for what it is?",
         "scoring": f"{job.rows_done:,} of {rows}",
         "judging": f"{rows} scored; metrics and figures are made.",

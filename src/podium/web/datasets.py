@@ -30,6 +30,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from podium.app import App
 from podium.datasets.findings import Findings
 from podium.errors import (
+    FieldError,
+    InvalidInput,
     MissingExtra,
     Overloaded,
     RequestError,
@@ -306,6 +308,8 @@ def _asked(query: Fields, fields: Fields, names: tuple[str, ...] = WISHES + OF_T
         InvalidInput: naming every one that is unknown or wrong.
         UnknownModel: the name of a model is all that is wrong.
     """
+    if wants_page() and fields.get("models") == [""]:  # the form, in which none is checked
+        raise InvalidInput([FieldError("models", "none is chosen; choose at least one")])
     return read_wishes({**query, **fields}, desk().app.names, names)
 
 

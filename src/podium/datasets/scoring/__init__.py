@@ -59,6 +59,7 @@ class Scoring:
         self._reader = RowReader(data.app.signature, data.staged, data.work)
         self._pictures: Pictures | None = None
         self._tallies: dict[str, Tally] = {}
+        self._reasons: dict[int, dict[str, str]] = {}
         self._pace_s = CHUNK_S
 
     def run(self, told: Rows) -> None:
@@ -84,6 +85,7 @@ class Scoring:
                     self._ask(chunk, one, teller, step, told)
                     for one, teller in zip(served, tellers, strict=True)
                 ]
+                self._note_reasons(chunk)
                 tables = {answers_table(index): columns for index, columns in enumerate(answers)}
                 tallies = list(self._tallies.values())
                 work.add({"rows": _of_rows(chunk), **tables}, tallies, chunk.stop)
@@ -198,9 +200,17 @@ class Scoring:
             tally.failed += 1
             if tally.failed >= _FAILURES and not tally.answered:
                 raise ModelError(f"{model} fails on every row so far: {reason}") from err
-        row = int(chunk.places[item])
-        told = reason if len(self._data.models) == 1 else f"{model}: {reason}"
-        add_note(chunk.problems, row, told)
+        self._reasons.setdefault(int(chunk.places[item]), {})[model] = reason
+
+    def _note_reasons(self, chunk: Chunk) -> None:
+        """Note why rows of a chunk lack answers: once, where all models say the same."""
+        for row, reasons in self._reasons.items():
+            if len(reasons) == len(self._data.models) and len(set(reasons.values())) == 1:
+                add_note(chunk.problems, row, next(iter(reasons.values())))
+                continue
+            for model, reason in reasons.items():
+                add_note(chunk.problems, row, f"{model}: {reason}")
+        self._reasons.clear()
 
 
 def rows_at_once(app: App, served: Sequence[Served]) -> int:

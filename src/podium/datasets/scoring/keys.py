@@ -42,7 +42,7 @@ def _mixed(keys: Keys, values: NDArray[np.float64]) -> Keys:
     """Return keys to which a column of values is added."""
     # A file in single precision holds the very numbers that another one writes as 39.1.
     single = values.astype(np.float32).astype(np.float64)
-    alike = values + 0.0  # -0.0 is 0.0
+    alike = np.where(np.floor(values) == values, values, single) + 0.0  # -0.0 is 0.0
     bits = np.where(np.isnan(alike), np.uint64(_MISSING), alike.view(np.uint64))
     return _scattered(keys * np.uint64(0x9E3779B97F4A7C15) + bits)
 

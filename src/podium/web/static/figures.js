@@ -62,7 +62,8 @@
       },
       range: { category: dark.matches ? colours.dark : colours.light },
       legend: { labelColor: colour("--text"), labelFontSize: 12, symbolSize: 64, symbolStrokeWidth: 2,
-        rowPadding: 4, columnPadding: 14 },
+        rowPadding: 4, columnPadding: 14,
+        layout: { bottom: { anchor: "start", bounds: "full", direction: "horizontal", offset: 18 } } },
     };
   }
 

@@ -2,24 +2,39 @@
 "use strict";
 
 {
-  const SEEN = 20; // polls over which the rate is measured
-  const seen = [];
+  const WEIGHT = 0.3; // of the newest of the rates that are averaged
+  const FROM_PART = 0.1; // before that no rate is known well enough
+  let last; // rows come in lumps: where, and when, the last one was seen
+  let rate;
+  let told = "";
 
   function duration(seconds) {
-    if (seconds < 60) return `${Math.ceil(seconds)} s`;
-    if (seconds < 3600) return `${Math.ceil(seconds / 60)} min`;
-    return `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min`;
+    if (seconds < 10) return "a few seconds";
+    if (seconds < 55) return `about ${10 * Math.round(seconds / 10)} s`;
+    if (seconds < 3570) return `about ${Math.round(seconds / 60)} min`;
+    const hours = seconds / 3600;
+    return `about ${hours < 10 ? Number(hours.toFixed(1)) : Math.round(hours)} h`;
+  }
+
+  function measure(done) {
+    const now = { at: performance.now(), done };
+    if (last && done > last.done && last.lump) {
+      const newest = (1000 * (done - last.done)) / (now.at - last.at);
+      rate = rate ? WEIGHT * newest + (1 - WEIGHT) * rate : newest;
+    }
+    if (done !== last?.done) last = { ...now, lump: Boolean(last) };
   }
 
   function tellRate(progress) {
     const { stage, done, rows } = progress.dataset;
     if (stage !== "scoring") return;
-    seen.push({ at: performance.now(), done: Number(done) });
-    if (seen.length > SEEN) seen.shift();
-    const rate = (1000 * (done - seen[0].done)) / (performance.now() - seen[0].at);
-    if (!(rate > 0)) return;
-    const told = rate < 10 ? rate.toPrecision(2) : Math.round(rate).toLocaleString("en");
-    progress.querySelector(".rate").textContent = `at ${told} a second, ${duration((rows - done) / rate)} left`;
+    const before = last?.done;
+    measure(Number(done));
+    if (rate && done / rows >= FROM_PART && before !== Number(done)) {
+      const each = Number(rate.toPrecision(2)).toLocaleString("en");
+      told = `at ${each} a second, ${duration((rows - done) / rate)} left`;
+    }
+    progress.querySelector(".rate").textContent = told;
   }
 
   function tell() {
@@ -45,6 +60,8 @@
     // Every answer of the application has an id; a proxy's page does not belong here.
     const own = xhr.getResponseHeader("X-Request-Id");
     const known = xhr.status < 500 && xhr.getResponseHeader("Content-Type")?.startsWith("text/html");
+    // It was removed meanwhile: nothing else on the page can be used any more.
+    if (own && known && xhr.status === 404) event.detail.target = document.getElementById("job");
     if (own && known) return;
     event.detail.shouldSwap = false;
     trouble(`The server answered with status ${xhr.status}; this page goes on asking.`);
@@ -53,5 +70,12 @@
     const question = event.submitter?.dataset.confirm;
     if (question && !confirm(question)) event.preventDefault();
   });
+  // The browser may bring back how the page was, though the data set is removed.
+  addEventListener("pageshow", (event) => {
+    const [how] = performance.getEntriesByType("navigation");
+    if (event.persisted || how?.type === "back_forward") location.reload();
+  });
+  // Who has sent a file with the keyboard goes on from here.
+  if (document.referrer.endsWith("/datasets")) document.querySelector("h1").focus();
   tell();
 }

@@ -9,6 +9,7 @@ const file = byId("file");
 const sending = byId("sending");
 const limit = Number(form.dataset.limit);
 const named = { file: "The file ", body: "" }; // what a message begins with
+const boxes = [...form.querySelectorAll("[type=checkbox][name=models]")];
 let request;
 
 function size(bytes) {
@@ -26,6 +27,12 @@ function tooLarge(one) {
   if (one.size <= limit) return false;
   tell("Too large", [`${one.name} has ${size(one.size)}; at most ${form.dataset.limitWords} are taken. `
     + "Split it, or send it as Parquet, which is smaller."]);
+  return true;
+}
+
+function noModel() {
+  if (!boxes.length || boxes.some((box) => box.checked)) return false;
+  tell("No model", ["No model is chosen. Choose at least one."]);
   return true;
 }
 
@@ -91,7 +98,7 @@ function show(started, { loaded: sent, total }) {
 
 function send(event) {
   event.preventDefault();
-  if (request || tooLarge(file.files[0])) return;
+  if (request || tooLarge(file.files[0]) || noModel()) return;
   byId("problem").replaceChildren();
   const body = asked(event.submitter);
   const started = performance.now();
@@ -122,6 +129,6 @@ const all = byId("all");
 if (all) {
   all.hidden = false;
   all.addEventListener("click", () => {
-    for (const box of form.querySelectorAll("[name=models]")) box.checked = true;
+    for (const box of boxes) box.checked = true;
   });
 }
