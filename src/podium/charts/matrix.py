@@ -17,8 +17,6 @@ _TOLD: Final = 12
 _SHARED: Final = 6
 """Up to so many labels they hold their shares too."""
 _DARK: Final = 0.5
-_LETTER, _GAP = 6.5, 8
-"""Pixels of a letter, and between two labels."""
 
 
 def most_confused(counts: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -55,9 +53,7 @@ def confusion(counts: NDArray[np.intp], labels: Sequence[str], target: str) -> S
 def _side(field: str, title: str, names: Sequence[str]) -> Spec:
     axis: Spec = {"labelLimit": 96, "domain": False}
     if field == "said":
-        # The longest label must fit into its share of the width.
-        needed = len(names) * (_LETTER * max(map(len, names)) + _GAP)
-        axis["labelAngle"] = {"expr": f"width < {needed:.0f} ? -40 : 0"}
+        axis["labelAngle"] = -40 if sum(map(len, names)) > 28 else 0
     scale = {"domain": list(names), "paddingInner": 0.04}
     return category(field, title=title, axis=axis, scale=scale)
 

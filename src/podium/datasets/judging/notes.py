@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,7 +19,9 @@ from podium.datasets.judging.measured import MAX_LABELS
 from podium.datasets.judging.verdict import MAX_FIGURED, Verdict
 from podium.datasets.sql import answers_table, is_missing
 from podium.errors import counted
+from podium.pipeline.calibration import Calibration
 from podium.rounding import percent
+from podium.runtimes.trust import sha256
 from podium.signature import Signature
 
 FEW: Final = 30
@@ -64,11 +67,23 @@ def notes_of_model(
     level = served.pipeline.level(data.wishes.confidence_level)
     short = calibration.not_reached(level) if calibration else None
     told = [data.app.kept(served.spec.name).trouble, short.message if short else None]
+    if calibration and data.staged.target is not None and not data.upload.file.is_dir():
+        told.append(_on_calibration(calibration, data.upload.file))
     if unanswered:
         told.append(f"It gave no answer to {counted(unanswered, 'row')} that another one answered.")
     if seen is not None and len(seen) and data.app.signature.labels:
         told += _on_new(data, index, seen)
     return tuple(one for one in told if one)
+
+
+def _on_calibration(calibration: Calibration, file: Path) -> str | None:
+    """Return what to know of a model that was calibrated on this very file."""
+    if sha256(file, [file]) != calibration.sha256:
+        return None
+    return (
+        f"It was calibrated on this very file ({calibration.data}): its coverage, log loss and "
+        "calibration error look better here than on new rows."
+    )
 
 
 def _on_new(data: Dataset, index: int, seen: NDArray[np.intp]) -> Iterator[str]:
@@ -134,8 +149,8 @@ def _on_truth(data: Dataset, verdict: Verdict) -> Iterator[str]:
 def _on_seen(known: int, labelled: int, training: str) -> str:
     return (
         f"{counted(known, 'row')} of {labelled:,} ({percent(known / labelled)}) stand in "
-        f"{training} too, on which the models were trained. Those are easy for them: on new rows "
-        "they will do worse than the metrics say."
+        f"{training} too, on which the models were trained. Metrics, comparisons and figures count "
+        "them: on new rows a model may do worse, most of all one that learns its rows by heart."
     )
 
 
@@ -148,7 +163,7 @@ def _on_references(data: Dataset, verdict: Verdict) -> Iterator[str]:
         if known is not None and len(known):
             yield (
                 f"{counted(len(known), 'row')} of {verdict.labelled:,} stand in {reference.file} "
-                "too. If models were trained on it, they will do worse on new rows than the "
+                "too. If models were trained on it, they may do worse on new rows than the "
                 f"metrics say; write training = {reference.file!r} under [task] to have this "
                 "checked."
             )

@@ -3,6 +3,7 @@
 
 {
   const vendor = document.currentScript.dataset.vendor;
+  const NARROW = 280; // pixels below which labels need another place
   const drawn = new Map();
   const dark = matchMedia("(prefers-color-scheme: dark)");
   // Chosen to stay apart for every kind of colour vision, and from the ground (3:1, but the second).
@@ -29,7 +30,7 @@
     return library;
   }
 
-  function look() {
+  function look(narrow) {
     const css = getComputedStyle(document.documentElement);
     const colour = (name) => css.getPropertyValue(name).trim();
     const text = { labelColor: colour("--soft"), titleColor: colour("--soft"), labelFontSize: 12,
@@ -63,7 +64,7 @@
       range: { category: dark.matches ? colours.dark : colours.light },
       legend: { labelColor: colour("--text"), labelFontSize: 12, symbolSize: 64, symbolStrokeWidth: 2,
         rowPadding: 4, columnPadding: 14,
-        layout: { bottom: { anchor: "start", bounds: "full", direction: "horizontal", offset: 18 } } },
+        ...(narrow && { layout: { bottom: { direction: "horizontal", offset: 18, anchor: "end" } } }) },
     };
   }
 
@@ -74,9 +75,13 @@
     const place = figure.querySelector(".drawing") ?? document.createElement("div");
     place.className = "drawing";
     figure.append(place);
+    const narrow = figure.clientWidth < NARROW;
+    for (const { encoding } of narrow ? spec.layer ?? [] : []) {
+      if (encoding?.x?.axis?.labelAngle === 0) encoding.x.axis.labelAngle = -40;
+    }
     drawn.set(figure, await vegaEmbed(place, spec, {
       ast: true, actions: false, defaultStyle: false, renderer: "svg", mode: "vega-lite",
-      tooltip: { disableDefaultStyle: true, theme: "plain" }, config: look(),
+      tooltip: { disableDefaultStyle: true, theme: "plain" }, config: look(narrow),
     }));
   }
 
