@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
-from podium.production.worker import Counts, JoinedSocket, Pace, _keep_settings, _small_request
+from podium.production.worker import (
+    SILENT_S,
+    Counts,
+    JoinedSocket,
+    Pace,
+    _keep_settings,
+    _small_request,
+)
 from tests.support.apps import write_weights
 from tests.support.server import Server, running
 
@@ -251,3 +258,21 @@ def test_settings_become_attributes() -> None:
     assert "worker_class" not in vars(cfg)
     assert {name: getattr(cfg, name) for name in cfg.settings} == before
     assert cfg.is_ssl
+
+
+def test_refused_bodies_hold_up_nobody(server: Server) -> None:
+    """Others are answered at once though clients never send the bodies that were refused."""
+    refused = [connect(server) for _ in range(12)]
+    for connection in refused:
+        connection.sendall(HEAD.replace("json", "weird").format(query="", length=1000).encode())
+    for connection in refused:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 415 ")
+    time.sleep(2 * SILENT_S)  # the worker gives them up
+    started = time.monotonic()
+    for _ in range(4):
+        with connect(server) as other:
+            other.sendall(REQUEST)
+            read_answers(other, 1)
+    assert time.monotonic() - started < 1.5  # closing one of them takes 2 s
+    for connection in refused:
+        connection.close()

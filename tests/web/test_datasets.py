@@ -430,3 +430,49 @@ def test_template(site: Site) -> None:
     assert answer.text == (
         "bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,island,sex,species\r\n"
     )
+
+
+def test_cancelled_twice_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two who cancel at the same time, the later one is told that it is cancelled."""
+    job_id = site.add("running")
+    running = site.store.get(job_id)
+    assert site.client.delete(f"/datasets/{job_id}").status_code == 200
+    seen = iter([running])
+    real = datasets.Desk.job
+    monkeypatch.setattr(datasets.Desk, "job", lambda desk, id: next(seen, None) or real(desk, id))
+    answer = site.client.delete(f"/datasets/{job_id}")
+    assert (answer.status_code, answer.json and answer.json["state"]) == (200, "cancelled")
+
+
+def test_the_log_tells_no_whole_id(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who reads the log cannot open the data sets of others."""
+    job_id = site.add("ready")
+    assert site.client.get(f"/datasets/{job_id}").status_code == 200
+    logged = capsys.readouterr().err
+    assert f" GET /datasets/{job_id[:8]}... 200 " in logged
+    assert job_id not in logged
+
+
+def test_what_curl_sends_with_put_is_told_the_way(site: Site) -> None:
+    """`curl -T FILE` is refused with the option that mends it."""
+    told = "PUT does not work here. POST does; curl sends it with -X POST."
+    assert problem(site.client.put("/datasets")) == (405, "Method Not Allowed", told)
+
+
+@pytest.mark.parametrize(("chosen", "status"), [((), 422), (("tree",), 303)])
+def test_a_form_without_a_model(site: Site, chosen: tuple[str, ...], status: int) -> None:
+    """Where none is checked, the page says so; the form names the empty choice first."""
+    fields = [("models", name) for name in ("", *chosen)]
+    body, content_type = multipart(fields, [Upload("file", b"a,b\n", "a.csv")])
+    answer = site.client.post("/datasets", data=body, content_type=content_type,
+                              headers={"Accept": BROWSER})  # fmt: skip
+    assert answer.status_code == status
+    assert ("none is chosen; choose at least one" in answer.text) is (status == 422)
+
+
+def test_little_is_read_about_a_known_data_set(site: Site) -> None:
+    """How to score it is said in few words: more is refused unread."""
+    answer = site.client.post(f"/datasets/{site.add('ready')}/start", data=b"a" * 70_000,
+                              content_type="application/x-www-form-urlencoded")  # fmt: skip
+    told = "The body of 70 kB is larger than 65.536 kB, the limit of one request"
+    assert problem(answer) == (413, "Request too large", told)
