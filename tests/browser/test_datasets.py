@@ -122,6 +122,9 @@ def test_the_first_rows_begin_with_the_answers(page: Page, scored: str) -> None:
     expect(preview.locator("tbody tr")).to_have_count(20)
     expect(preview.locator("thead th").nth(1)).to_have_text("podium_label_bnn")
     expect(preview.locator("tbody tr").first.locator("td").first).to_have_text("Adelie")
+    reason = preview.locator("tbody tr").nth(3).locator("td").first
+    expect(reason).to_contain_text("is missing")
+    assert int(reason.get_attribute("colspan") or 1) > 8
 
 
 def test_the_columns_are_looked_at_first(page: Page, penguins_url: str) -> None:
@@ -234,6 +237,47 @@ def test_a_running_data_set_is_cancelled(page: Page, penguins_url: str, tmp_path
     assert page.request.get(address).status == 404
 
 
+def test_going_back_to_a_removed_data_set(bare: Page, scored: str, penguins_url: str) -> None:
+    """The browser's picture of how it was gives way to the words that it was removed."""
+    bare.goto(scored)
+    bare.route("**/datasets/*", lambda route: route.continue_(url=f"{scored[:-32]}{'0' * 32}"))
+    bare.goto(f"{penguins_url}datasets")
+    bare.go_back()
+    expect(bare.locator(".problem")).to_contain_text("It may have been removed")
+
+
+def test_a_data_set_that_is_removed_meanwhile(
+    bare: Page, penguins_url: str, tmp_path: Path
+) -> None:
+    """A page that follows it says so, and offers nothing that cannot be done any more."""
+    score(bare, penguins_url, table(tmp_path, times=100))
+    expect(bare.get_by_role("button", name="Cancel")).to_be_visible()
+    address = bare.url
+    bare.route("**/datasets/*", lambda route: route.continue_(url=f"{address[:-32]}{'0' * 32}"))
+    expect(bare.locator(".problem")).to_contain_text("It may have been removed")
+    expect(bare.get_by_role("button")).to_have_count(0)
+    bare.unroute_all(behavior="ignoreErrors")
+    assert bare.request.delete(address).status in (200, 204)
+
+
+def test_the_keyboard_goes_on_from_the_heading(page: Page, penguins_url: str) -> None:
+    """Who has sent a file is on the heading of its page, not before all links."""
+    page.goto(f"{penguins_url}datasets")
+    page.set_input_files("#file", PENGUINS)
+    page.get_by_role("button", name="Check the file first").press("Enter")
+    expect(page.locator("h1.file")).to_be_focused()
+
+
+def test_one_model_at_least(page: Page, penguins_url: str) -> None:
+    """Where none is checked, nothing is sent and the form says why."""
+    page.goto(f"{penguins_url}datasets")
+    page.set_input_files("#file", PENGUINS)
+    page.get_by_label(MODELS[0]).uncheck()
+    page.get_by_role("button", name="Score").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose at least one")
+    expect(page).to_have_url(f"{penguins_url}datasets")
+
+
 def test_a_removed_data_set_is_told_of(bare: Page, penguins_url: str) -> None:
     """An address that holds nothing any more says so in words."""
     bare.goto(f"{penguins_url}datasets/{'0' * 32}")
@@ -275,6 +319,24 @@ def test_it_works_without_javascript(browser: Browser, penguins_url: str) -> Non
     page.get_by_role("button", name="Remove it").click()
     expect(page.locator("#upload")).to_be_visible()
     context.close()
+
+
+def test_names_fit_into_narrow_figures(page: Page, scored: str) -> None:
+    """On a small telephone no label is cut, and none touches another."""
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(scored)
+    for name in ("metrics", "confusion", "spread"):
+        figure = page.locator(f"figure[data-name={name}]").first
+        expect(figure.locator("svg.marks")).to_be_visible()
+        edge = figure.bounding_box()
+        assert edge is not None
+        for text in figure.locator(".role-legend-label text, .role-axis-label text").all():
+            box = text.bounding_box()
+            assert box is not None
+            assert edge["x"] <= box["x"] + 0.5
+            assert box["x"] + box["width"] <= edge["x"] + edge["width"] + 0.5
+    predicted = page.locator("figure[data-name=confusion]").first.locator("text[transform*=rotate]")
+    assert {"Adelie", "Chinstrap", "Gentoo"} <= set(predicted.all_text_contents())
 
 
 def test_the_pages_fit_the_width(page: Page, scored: str, penguins_url: str) -> None:

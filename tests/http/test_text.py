@@ -236,10 +236,11 @@ def test_json_called_a_form(notes: Client) -> None:
 
 
 def test_shown_calls_work(notes: Client, notes_server: Server, tmp_path: Path) -> None:
-    """Every call on /docs can be pasted into a shell; the first is the one `serve` prints."""
+    """Calls of /predict on /docs work in a shell; the first is the one that `serve` prints."""
     (tmp_path / "query.txt").write_text("It works well, and I would buy it again.")
     page = page_of(notes.get("/docs"))
-    calls = [e.text for e in page.all("code") if e.text.startswith("curl ")]
+    shown = [e.text for e in page.all("code") if e.text.startswith("curl ")]
+    calls = [call for call in shown if "/predict" in call]
     (printed,) = re.findall(r"^  (curl .*)$", notes_server.log.read_text(), re.M)
     assert printed.replace("localhost", "127.0.0.1") == calls[0]
     program("curl", "curl")

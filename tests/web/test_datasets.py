@@ -439,7 +439,7 @@ def test_cancelled_twice_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     assert site.client.delete(f"/datasets/{job_id}").status_code == 200
     seen = iter([running])
     real = datasets.Desk.job
-    monkeypatch.setattr(datasets.Desk, "job", lambda desk, id: next(seen, None) or real(desk, id))
+    monkeypatch.setattr(datasets.Desk, "job", lambda *asked: next(seen, None) or real(*asked))
     answer = site.client.delete(f"/datasets/{job_id}")
     assert (answer.status_code, answer.json and answer.json["state"]) == (200, "cancelled")
 
@@ -474,5 +474,5 @@ def test_little_is_read_about_a_known_data_set(site: Site) -> None:
     """How to score it is said in few words: more is refused unread."""
     answer = site.client.post(f"/datasets/{site.add('ready')}/start", data=b"a" * 70_000,
                               content_type="application/x-www-form-urlencoded")  # fmt: skip
-    told = "The body of 70 kB is larger than 65.536 kB, the limit of one request"
+    told = "The body of 70 kB is larger than 64 kB, the limit of one request"
     assert problem(answer) == (413, "Request too large", told)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,18 +14,18 @@ _LONGEST: Final = 80
 """How much of a cell is shown."""
 _HEAD: Final = 131_072
 """So many characters of the file are looked at: no field of them is too long for the csv module."""
-_ERROR: Final = re.compile(r"podium\d*_error")
 
 
 class Preview(NamedTuple):
     """The first rows of the results, the answers first, empty ones left out and long cells cut.
 
-    Before the answers stands why there is none. `more` of the file's own columns are left out.
-    Without `rows`, they are too long to be shown.
+    Of so many `answers`, a row without any holds one alone: why. `more` of the file's own columns
+    are left out. Without `rows`, they are too long to be shown.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    answers: int
     more: int
 
 
@@ -39,11 +38,10 @@ def preview(file: Path, own: int) -> Preview | None:
     lines = list(islice(csv.reader(io.StringIO(head, newline="")), PREVIEW_ROWS + 2))
     whole = lines if len(head) < _HEAD else lines[:-1]  # the last one may be cut
     if len(whole) < 2:
-        return Preview((), (), 0)
+        return Preview((), (), 0, 0)
     header, *rows = whole[: PREVIEW_ROWS + 1]
     # What the models say is what one looks for, where it says anything.
     said = [place for place in range(own, len(header)) if any(row[place] for row in rows)]
-    said.sort(key=lambda place: _ERROR.fullmatch(header[place]) is None)
     own_kept = max(0, min(own, PREVIEW_COLUMNS - len(said)))
     kept = [*said, *range(own_kept)]
     return Preview(
@@ -51,6 +49,7 @@ def preview(file: Path, own: int) -> Preview | None:
         tuple(
             tuple((_cut if place < own else _said)(row[place]) for place in kept) for row in rows
         ),
+        len(said),
         own - own_kept,
     )
 

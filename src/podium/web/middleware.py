@@ -34,7 +34,7 @@ SECURITY_HEADERS: Final = [
 ]
 
 
-_SMALL: Final = Limit(Size(65_536), "")
+_SMALL: Final = Limit(Size(64_000), "")
 """What may be said of a data set that is here: how to score it."""
 _WHOLE_ID: Final = re.compile(r"(?<=/datasets/[0-9a-f]{8})[0-9a-f]{24}")
 

@@ -241,3 +241,33 @@ def test_a_chunk_is_read_ahead_and_ends_with_its_reader(tmp_path: Path) -> None:
         run_csv(app, tmp_path, rows_of(*np.arange(1000)), end)
     assert threading.active_count() == before
     run_csv(app, tmp_path, rows_of(*np.arange(1000)), quiet)
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [("answer", "{answer}"), ("second", "own: {answer}; other: {second}"),
+     ("third", "own: {answer}")],
+)  # fmt: skip
+def test_what_all_models_say_of_a_row_is_told_once(
+    other: str, expected: str, tmp_path: Path
+) -> None:
+    """Models are named where their reasons differ, or only some fail; else one reason stands."""
+    code = (
+        "def answer(x):\n"
+        "    if 13 in x: raise ValueError('unlucky')\n"
+        "    return x\n"
+        "def second(x):\n"
+        "    if 13 in x: raise ValueError('odd')\n"
+        "    return x\n"
+        "def third(x): return x"
+    )
+    more = f'\n[[models]]\nname = "other"\npython = "models:{other}"\n'
+    folder = write_python_app(tmp_path / "app", code, X)
+    toml = folder / "podium.toml"
+    toml.write_text(toml.read_text() + more)
+    table = scored(App(folder), tmp_path, rows_of(1, 13), models=("own", "other"))
+    reasons = {
+        "answer": "'models:answer' raises ValueError: unlucky (models.py, line 3)",
+        "second": "'models:second' raises ValueError: odd (models.py, line 6)",
+    }
+    assert [row["podium_error"] for row in table] == ["", expected.format(**reasons)]
