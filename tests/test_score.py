@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -161,7 +162,11 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
     app = write_python_app(tmp_path / "app", code, X)
     (tmp_path / "data.csv").write_text("x\n" + "1\n" * 1_000_000)
     command = [sys.executable, "-m", "podium", "score", "app", "data.csv", "-o", "results.csv"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)  # noqa: S603
+    # What runs the tests in the background may have had interrupts ignored, which is inherited.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(  # noqa: S603
+        command, cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=heard
+    )
     try:
         while not (app / "begun").exists():
             assert process.poll() is None

@@ -191,6 +191,20 @@ class InvalidInput(RequestError):
         super().__init__(shown + more, errors)
 
 
+class DatabaseDamaged(RequestError):
+    """The database of jobs is damaged; waiting does not help."""
+
+    status = 500
+    title = "The database of jobs is damaged"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"{file}, the database of jobs in the state folder, is damaged. Stop the server, put a "
+            "copy of the file back, or move it away (the list of data sets is lost then), and "
+            "start the server again."
+        )
+
+
 class Overloaded(RequestError):
     """There is no room for the request now; the client may try again after `retry_after`."""
 
@@ -204,20 +218,6 @@ class Overloaded(RequestError):
 
 class DatabaseFull(Overloaded):
     """The disk has no room for a change in the database of jobs."""
-
-
-class DatabaseDamaged(RequestError):
-    """The database of jobs is damaged; waiting does not help."""
-
-    status = 500
-    title = "The database of jobs is damaged"
-
-    def __init__(self, file: str) -> None:
-        super().__init__(
-            f"{file}, the database of jobs in the state folder, is damaged. Stop the server, put a "
-            "copy of the file back, or move it away (the list of data sets is lost then), and "
-            "start the server again."
-        )
 
 
 class StorageFull(RequestError):

@@ -82,14 +82,47 @@ def run(
         ServeError: several workers ended at once because they could not load the application.
     """
     from gunicorn.app.base import BaseApplication
-    from gunicorn.arbiter import Arbiter
     from gunicorn.errors import AppImportError, HaltServer
 
     from podium.errors import PodiumError, ServeError
     from podium.production.worker import counts
 
+    arbiter = _supervisor(keeper)
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        """Gunicorn with settings from here, not from its own files or environment."""
+
+        def load_config(self) -> None:
+            """Set the options."""
+            for name, value in options.items():
+                self.cfg.set(name, value)
+            self.cfg.set("when_ready", lambda _server: ready())
+            self.cfg.set("post_fork", lambda _server, _worker: keeper.let_go())
+            self.cfg.set("child_exit", lambda _server, worker: counts.remove(worker.age))
+
+        def run(self) -> None:
+            """Serve."""
+            arbiter(self).run()
+
+        def load(self) -> WSGIApplication:
+            """Return the application in a worker; a PodiumError ends the server in words."""
+            try:
+                return load()
+            except PodiumError as err:
+                raise AppImportError(str(err)) from err
+
+    try:
+        Server().run()
+    except HaltServer as err:  # a second worker's end, while Gunicorn stops for the first one's
+        raise ServeError("The server has ended: its workers cannot load the application.") from err
+
+
+def _supervisor(keeper: Keeper) -> Callable[[Any], Any]:
+    """Return the class of Gunicorn's main process, with one more process to look after."""
+    from gunicorn.arbiter import Arbiter
+
     class Supervisor(Arbiter):  # type: ignore[misc]
-        """Gunicorn's main process, which looks after one more process in its loop."""
+        """Looks after one more process in its loop."""
 
         def manage_workers(self) -> None:
             """Keep all processes alive."""
@@ -107,29 +140,4 @@ def run(
             super().stop(graceful)
             keeper.wait()
 
-    class Server(BaseApplication):  # type: ignore[misc]
-        """Gunicorn with settings from here, not from its own files or environment."""
-
-        def load_config(self) -> None:
-            """Set the options."""
-            for name, value in options.items():
-                self.cfg.set(name, value)
-            self.cfg.set("when_ready", lambda _server: ready())
-            self.cfg.set("post_fork", lambda _server, _worker: keeper.let_go())
-            self.cfg.set("child_exit", lambda _server, worker: counts.remove(worker.age))
-
-        def run(self) -> None:
-            """Serve."""
-            Supervisor(self).run()
-
-        def load(self) -> WSGIApplication:
-            """Return the application in a worker; a PodiumError ends the server in words."""
-            try:
-                return load()
-            except PodiumError as err:
-                raise AppImportError(str(err)) from err
-
-    try:
-        Server().run()
-    except HaltServer as err:  # a second worker's end, while Gunicorn stops for the first one's
-        raise ServeError("The server has ended: its workers cannot load the application.") from err
+    return Supervisor
