@@ -13,6 +13,7 @@ import io
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -88,7 +89,7 @@ class Export:
         header = names.getvalue().encode()
         starts = range(0, self.staged.rows, _PART)
         parts = [part.with_name(f"{part.name}{start}") for start in starts]
-        columns = ", ".join(neutral_sql(one.sql) if one.text else one.sql for one in results)
+        columns = ", ".join(map(self._safe, results))
         try:
             with part.open("wb") as stream, ThreadPoolExecutor(available_cpus()) as pool:
                 stream.write((_BOM if self._is_wide(results) else b"") + header)
@@ -104,6 +105,23 @@ class Export:
         finally:
             for own in parts:
                 own.unlink(missing_ok=True)
+
+    def _safe(self, result: Result) -> str:
+        """Return the SQL for what a spreadsheet does not take for a formula."""
+        if not result.text:
+            return result.sql
+        if result.sql in self._numeric:
+            # Of a row without a problem it was read as a number: there is no need to look again.
+            safe = neutral_sql(result.sql)
+            return f"CASE WHEN rows.problem IS NULL THEN {result.sql} ELSE {safe} END"
+        return neutral_sql(result.sql)
+
+    @cached_property
+    def _numeric(self) -> frozenset[str]:
+        """The SQL of the columns that hold features which are numbers."""
+        numeric = {one.name for one in self.signature.features if one.kind in _NUMERIC}
+        columns = enumerate(self.staged.columns)
+        return frozenset(f"input.c{index}" for index, one in columns if one.feature in numeric)
 
     def _copy(self, columns: str, start: int, file: Path) -> None:
         # Each thread takes a connection of its own.
