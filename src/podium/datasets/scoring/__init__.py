@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -78,7 +79,12 @@ class Scoring:
         told(work.scored, data.staged.rows)
         ahead = self._chunks(work.scored, step)
         pictures = open_pictures(data.upload.file, data.staged, data.app.spec.limits.upload)
-        with pictures or nullcontext() as self._pictures, closing(ahead) as chunks:
+        with (
+            pictures or nullcontext() as self._pictures,
+            closing(ahead) as chunks,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            adding: Future[int] | None = None
             for chunk in chunks:
                 begun = time.perf_counter()
                 answers = [
@@ -87,11 +93,21 @@ class Scoring:
                 ]
                 self._note_reasons(chunk)
                 tables = {answers_table(index): columns for index, columns in enumerate(answers)}
-                tallies = list(self._tallies.values())
-                work.add({"rows": _of_rows(chunk), **tables}, tallies, chunk.stop)
+                tallies = [replace(one) for one in self._tallies.values()]
                 steps = -(-(chunk.stop - chunk.start) // step)
                 self._pace_s = (time.perf_counter() - begun) / steps
-                told(chunk.stop, data.staged.rows)
+                if adding:
+                    told(adding.result(), data.staged.rows)
+                # While one chunk is written, the models are asked for the next.
+                tables["rows"] = _of_rows(chunk)
+                adding = pool.submit(self._add, tables, tallies, chunk.stop)
+            if adding:
+                told(adding.result(), data.staged.rows)
+
+    def _add(self, tables: Mapping[str, Columns], tallies: Sequence[Tally], stop: int) -> int:
+        """Keep the answers up to row `stop`, and return it."""
+        self._data.work.add(tables, tallies, stop)
+        return stop
 
     def _chunks(self, start: int, step: int) -> Generator[Chunk, None, None]:
         """Yield the rows from `start` on, whole steps at a time; the next ones are read ahead."""
