@@ -54,6 +54,8 @@ def _side(field: str, title: str, names: Sequence[str]) -> Spec:
     axis: Spec = {"labelLimit": 96, "domain": False}
     if field == "said":
         axis["labelAngle"] = -40 if sum(map(len, names)) > 28 else 0
+    else:
+        axis["titlePadding"] = 16  # the widths of labels are estimated, some are wider
     scale = {"domain": list(names), "paddingInner": 0.04}
     return category(field, title=title, axis=axis, scale=scale)
 
