@@ -27,7 +27,7 @@ MAX_LABELS: Final = 100
 
 _WILSON: Final = "Wilson score"
 _BCA: Final = "BCa bootstrap"
-_BOTH: Final = "BCa bootstrap, no narrower than Wilson scores"
+_BOTH: Final = "BCa bootstrap at least as wide as Wilson scores"
 _SHIFTED: Final = "bias-corrected bootstrap"
 _NO_PROBABILITIES: Final = "Not known: the model tells a label and no probabilities."
 _NO_SETS: Final = "Not known: the model is not calibrated (podium calibrate), and gives no sets."
