@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from podium.app import App
 from podium.datasets import scoring
+from podium.datasets.work import Work
 from podium.errors import ModelError, UnknownModel
 from tests.support.apps import write_weights
 from tests.support.scoring import quiet, results_of, run_csv, scored, write_python_app
@@ -194,13 +196,23 @@ def test_work_that_was_ended_at_every_chunk_gives_the_same_results(
 
 
 def test_what_is_told_never_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a chunk of several steps is scored, the rows that are done are told again and again."""
+    """Rows are told as done again and again, but not before they are kept, which takes a while."""
     monkeypatch.setattr(scoring, "ROWS", 4)
     heard: list[tuple[int, int]] = []
+    kept = [0]
+    add = Work.add
+
+    def add_slowly(work: Work, tables: Any, tallies: Any, stop: int) -> None:
+        time.sleep(0.02)
+        add(work, tables, tallies, stop)
+        kept.append(stop)
 
     def hear(step: str, done: int, rows: int) -> None:
         if step == "scoring":
+            assert done in kept
             heard.append((done, rows))
+
+    monkeypatch.setattr(Work, "add", add_slowly)
 
     app = App(write_python_app(tmp_path / "app", "def answer(x):\n    return x", X))
     run_csv(app, tmp_path, rows_of(*range(100)), hear)

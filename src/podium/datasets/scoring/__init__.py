@@ -62,6 +62,7 @@ class Scoring:
         self._tallies: dict[str, Tally] = {}
         self._reasons: dict[int, dict[str, str]] = {}
         self._pace_s = CHUNK_S
+        self._done = data.work.scored
 
     def run(self, told: Rows) -> None:
         """Score all rows that have no answers yet; what `told` raises ends it.
@@ -76,8 +77,9 @@ class Scoring:
         tellers = [Teller(one.pipeline, level, judged) for one in served]
         self._tallies = dict(zip(data.models, work.tallies(len(served)), strict=True))
         step = rows_at_once(data.app, served)
-        told(work.scored, data.staged.rows)
-        ahead = self._chunks(work.scored, step)
+        first = self._done
+        told(first, data.staged.rows)
+        ahead = self._chunks(first, step)
         pictures = open_pictures(data.upload.file, data.staged, data.app.spec.limits.upload)
         with (
             pictures or nullcontext() as self._pictures,
@@ -96,18 +98,26 @@ class Scoring:
                 tallies = [replace(one) for one in self._tallies.values()]
                 steps = -(-(chunk.stop - chunk.start) // step)
                 self._pace_s = (time.perf_counter() - begun) / steps
-                if adding:
-                    told(adding.result(), data.staged.rows)
-                # While one chunk is written, the models are asked for the next.
+                self._await(adding, told)
                 tables["rows"] = _of_rows(chunk)
+                # While one chunk is written, the models are asked for the next; not the first
+                # one: were the process to die in the second, the next run begins with it, and
+                # what is told of the place is true.
                 adding = pool.submit(self._add, tables, tallies, chunk.stop)
-            if adding:
-                told(adding.result(), data.staged.rows)
+                if chunk.start == first:
+                    self._await(adding, told)
+            self._await(adding, told)
 
     def _add(self, tables: Mapping[str, Columns], tallies: Sequence[Tally], stop: int) -> int:
         """Keep the answers up to row `stop`, and return it."""
         self._data.work.add(tables, tallies, stop)
         return stop
+
+    def _await(self, adding: Future[int] | None, told: Rows) -> None:
+        """Wait until a chunk is kept, and tell it."""
+        if adding and adding.result() > self._done:
+            self._done = adding.result()
+            told(self._done, self._data.staged.rows)
 
     def _chunks(self, start: int, step: int) -> Generator[Chunk, None, None]:
         """Yield the rows from `start` on, whole steps at a time; the next ones are read ahead."""
@@ -131,7 +141,7 @@ class Scoring:
             low, high = np.searchsorted(chunk.places, (start, start + step))
             for which in self._portions(chunk, np.arange(low, high)):
                 if which[0]:
-                    told(chunk.start, self._data.staged.rows)
+                    told(self._done, self._data.staged.rows)
                 for places, columns in self._answers(chunk, which, served, teller):
                     self._tallies[served.spec.name].answered += len(places)
                     for name, values in columns.items():
