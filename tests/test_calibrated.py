@@ -20,7 +20,7 @@ from podium.pipeline.calibration import Calibration
 from podium.pipeline.conformal import Coverage, Fit
 from podium.web import wsgi
 from podium.web.body import BodyReader
-from podium.web.pages import create_pages
+from podium.web.wsgi import create_pages
 from tests.conformance.cases import build
 from tests.conformance.onnx_cases import CASES as ONNX
 

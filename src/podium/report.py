@@ -6,7 +6,7 @@ from pathlib import Path
 
 from podium.datasets.once import scored_once
 from podium.datasets.wishes import Wishes
-from podium.web.report import render_report
+from podium.web.datasets.report import render_report
 
 
 def report_application(folder: Path, data: Path, output: Path, wishes: Wishes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -26,21 +27,24 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, *, may_fail: bool = False) -> Iterator[Page]:
-    """Open an empty page, on which no script may fail and nothing may be blocked.
+def opened(browser: Browser, *, may_fail: bool = False, scripts: bool = True) -> Iterator[Page]:
+    """Open an empty page: no script may fail, nothing be blocked, no other host be asked.
 
     Requests may fail if that is said, and the browser and htmx tell of them.
     """
-    context = browser.new_context()
+    context = browser.new_context(java_script_enabled=scripts)
     context.set_default_timeout(15_000)
     page = context.new_page()
     said: list[str] = []
+    hosts: set[str | None] = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     yield page
     context.close()
     failed = ("Failed to load resource", "htmx:") if may_fail else ()
     assert [one for one in said if not one.startswith(failed)] == []
+    assert hosts <= {"127.0.0.1", None}
 
 
 @pytest.fixture
@@ -54,6 +58,13 @@ def page(browser: Browser) -> Iterator[Page]:
 def bare(browser: Browser) -> Iterator[Page]:
     """An empty page on which requests may fail."""
     with opened(browser, may_fail=True) as page:
+        yield page
+
+
+@pytest.fixture
+def plain(browser: Browser) -> Iterator[Page]:
+    """An empty page of a browser without JavaScript."""
+    with opened(browser, scripts=False) as page:
         yield page
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from podium.web.report import render_report
+from podium.web.datasets.report import render_report
 from tests.support.findings import EVIL, every_figure, evil_findings
 
 FIGURES = len(every_figure(EVIL))

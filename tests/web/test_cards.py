@@ -12,8 +12,8 @@ from podium.app import App
 from podium.calibrated import write_calibration
 from podium.jobs.state import StateFolder
 from podium.web.body import BodyReader
-from podium.web.datasets import add_datasets
-from podium.web.pages import create_pages
+from podium.web.datasets.api import add_datasets
+from podium.web.wsgi import create_pages
 from tests.conformance.cases import build
 from tests.conformance.onnx_cases import CASES
 from tests.support.page import Page

@@ -14,9 +14,9 @@ from podium.prediction import ClassAnswer, ValueAnswer
 from podium.signature import Signature
 from podium.spec import Feature, TextInput
 from podium.web.body import TEXT
+from podium.web.datasets.openapi import STRUCTS, Schemas, dataset_paths
 from podium.web.form import MULTIPART, URLENCODED
 from podium.web.http import JSON
-from podium.web.openapi_datasets import STRUCTS, Schemas, dataset_paths
 from podium.web.problem import PROBLEM, Problem
 
 _REFERENCE: Final = "#/components/schemas/{name}"

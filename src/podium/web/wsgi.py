@@ -9,16 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flask import Flask
+
 from podium.app import App
 from podium.errors import PodiumError
 from podium.jobs.state import StateFolder
 from podium.logs import log_to_stderr
+from podium.web.about import about
 from podium.web.body import BodyReader
-from podium.web.datasets import add_datasets
+from podium.web.datasets.api import add_datasets
 from podium.web.middleware import Middleware, Router
-from podium.web.pages import create_pages
+from podium.web.page.pages import pages
 from podium.web.predict import PredictEndpoint
 from podium.web.problem import reply_of, status_problem
+from podium.web.site import create_site
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,10 +37,18 @@ def create_wsgi(app: App, state: StateFolder, threads: int) -> WSGIApplication:
     """
     limits = app.spec.limits
     reader = BodyReader(app.signature, limits, app.names, app.image_of)
-    pages = create_pages(app, reader)
-    add_datasets(pages, app, state, threads)
-    router = Router({"/predict": PredictEndpoint(app, reader)}, pages)
+    site = create_pages(app, reader)
+    add_datasets(site, app, state, threads)
+    router = Router({"/predict": PredictEndpoint(app, reader)}, site)
     return Middleware(router, limits, app.spec.server)
+
+
+def create_pages(app: App, reader: BodyReader) -> Flask:
+    """Return the Flask application behind every address but /predict and /datasets."""
+    site = create_site(app, reader)
+    site.register_blueprint(pages)
+    site.register_blueprint(about)
+    return site
 
 
 def start_worker(

@@ -1,0 +1,1 @@
+"""Whole data sets over HTTP: their API, and their pages."""

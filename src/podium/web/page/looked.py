@@ -1,0 +1,146 @@
+"""Where the model looked, drawn over the picture and said in words."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as pil
+from PIL.Image import Image, Resampling
+
+from podium.app import App
+from podium.pipeline.decode import Items
+from podium.prediction import Answer, Box, ClassPrediction, OcclusionMap, Prediction
+from podium.web.page.picture import data_url
+
+PIXELS: Final = 480
+WEAK: Final = 0.05
+"""A fall of the probability, or a part of the value, below which no place decides."""
+_LIGHT: Final = (255, 176, 0)
+"""Amber over grey differs in brightness as well as in hue, which all eyes tell apart."""
+_WHOLE: Final = (0.0, 0.0, 1.0, 1.0)
+_DIM, _UNSEEN, _TINT = 0.5, 0.18, 0.6
+
+Values = NDArray[np.float64]
+
+
+class LookedView(NamedTuple):
+    """The picture with its map as a data: URL, and what it says."""
+
+    picture: str
+    width: int
+    height: int
+    alt: str
+    words: str
+    notes: str
+
+
+def looked_view(app: App, answer: Answer, items: Items) -> LookedView | None:
+    """Return what is shown of the first prediction's map; None without one."""
+    prediction = answer.predictions[0]
+    found = prediction.map
+    if not isinstance(found, OcclusionMap):
+        return None
+    values, weak = _weights(prediction, found)
+    most = float(np.nanmax(values))
+    ground = _ground(app, answer.model, items, found.box)
+    drawn = draw(ground, np.nan_to_num(values) / max(most, weak), found.box or _WHOLE)
+    return LookedView(
+        data_url(drawn, "JPEG", quality=88), *drawn.size, _place(values),
+        _words(prediction, found, most, most < weak), _notes(found),
+    )  # fmt: skip
+
+
+def draw(ground: Image, strength: Values, box: Box) -> Image:
+    """Return a picture in dim grey, lit where `strength`, from 0 to 1, is high.
+
+    `strength` has rows and columns, and lies over the box; what is outside of it is darker.
+    """
+    width, height = ground.size
+    left, top, right, bottom = (
+        round(share * side) for share, side in zip(box, (width, height, width, height), strict=True)
+    )
+    size = max(1, right - left), max(1, bottom - top)
+    smooth = pil.fromarray(strength.astype(np.float32)).resize(size, Resampling.BICUBIC)
+    lit, seen = pil.new("F", ground.size), pil.new("F", ground.size, _UNSEEN)
+    lit.paste(smooth, (left, top))
+    seen.paste(_DIM, (left, top, left + size[0], top + size[1]))
+    heat = np.clip(np.asarray(lit), 0, 1)[:, :, None]
+    grey = np.asarray(ground.convert("L"), np.float32)[:, :, None]
+    colour = np.asarray(ground, np.float32) * (1 - _TINT) + np.array(_LIGHT, np.float32) * _TINT
+    mixed = grey * np.asarray(seen)[:, :, None] * (1 - heat) + colour * heat
+    return pil.fromarray(np.clip(mixed, 0, 255).astype(np.uint8))
+
+
+def as_picture(pixels: NDArray[Any], bgr: bool = False) -> Image:
+    """Return a model's array, (height, width, channels), as an RGB picture of its full range."""
+    values = np.asarray(pixels, np.float64)
+    values = values if values.shape[2] == 3 else values.mean(axis=2, keepdims=True).repeat(3, 2)
+    low, high = values.min(), values.max()
+    levels = (values[:, :, ::-1] if bgr else values) - low
+    return pil.fromarray((levels * (255 / ((high - low) or 1))).astype(np.uint8))
+
+
+def _ground(app: App, model: str, items: Items, box: Box | None) -> Image:
+    """Return the visitor's picture, or the model's where the map's place in it is not known."""
+    sent = items[0]
+    if box is not None and isinstance(sent, Image):
+        return _fitted(sent)
+    pipeline = app.served(model).pipeline
+    inputs = pipeline.encode(items[:1])
+    pixels = pipeline.maps.picture(inputs).pixels(inputs)[0]
+    image = pipeline.signature.image
+    return _fitted(as_picture(pixels, bgr=image is not None and image.colour == "bgr"))
+
+
+def _fitted(image: Image) -> Image:
+    scale = PIXELS / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def _weights(prediction: Prediction, found: OcclusionMap) -> tuple[Values, float]:
+    """Return how much each place counts, and how much would be little."""
+    values = np.array(found.values, np.float64)  # null becomes NaN
+    if isinstance(prediction, ClassPrediction):
+        return values.clip(0), WEAK
+    return np.abs(values), WEAK * abs(prediction.value) or WEAK
+
+
+def _words(prediction: Prediction, found: OcclusionMap, most: float, weak: bool) -> str:
+    if isinstance(prediction, ClassPrediction):
+        does, what = "lowers", f"the probability of {prediction.label}"
+        much = f"{most * 100:.{1 if weak else 0}f} percentage points"
+    else:
+        does, what = "changes", "the value"
+        much = f"{most:.3g}{f' {prediction.unit}' if prediction.unit else ''}"
+    if weak:
+        whole = found.patches >= found.rows * found.columns
+        none = "No single place decides it" if whole else "No place that was tried decides it"
+        return f"{none}: covering any one {does} {what} by at most {much}."
+    return f"Covering the highlighted places {does} {what} most: by up to {much}."
+
+
+def _notes(found: OcclusionMap) -> str:
+    wanted = found.rows * found.columns
+    places = f"{found.patches} places were covered, one at a time"
+    notes = [f"{places}, in {found.milliseconds / 1000:.1f} s."]
+    if found.patches < wanted:
+        notes.append(f"There was no time for {wanted - found.patches} more, which stay dark.")
+    elif found.cut:
+        notes.append("The time allowed no finer map.")
+    left, top, right, bottom = found.box or _WHOLE
+    if left > 0.01 or top > 0.01 or right < 0.99 or bottom < 0.99:
+        notes.append("The dark margin is cut off before the model sees the picture.")
+    if found.box is None:
+        notes.append("The picture is shown as the model got it.")
+    return " ".join(notes)
+
+
+def _place(values: Values) -> str:
+    """Return an image's alternative text: where the map is strongest."""
+    row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
+    down = ("top", "middle", "bottom")[int(3 * row / values.shape[0])]
+    across = ("left", "centre", "right")[int(3 * column / values.shape[1])]
+    return f"The picture with a map over it, which is strongest at the {down} {across}."

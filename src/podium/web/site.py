@@ -1,0 +1,118 @@
+"""What all pages share: the application they show, who asks, and errors as answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+import msgspec
+from flask import Flask, Response, current_app, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from podium.app import App
+from podium.web.assets import asset
+from podium.web.body import BodyReader
+from podium.web.files import Offer
+from podium.web.http import JSON, Reply
+from podium.web.language import add_language
+from podium.web.openapi import openapi
+from podium.web.problem import problem_of, reply_of, status_problem
+
+log = logging.getLogger("podium")
+
+
+class Site:
+    """What the pages of one application show; made once."""
+
+    def __init__(self, app: App, reader: BodyReader) -> None:
+        self.app = app
+        self.reader = reader
+        self.offer = Offer(app)
+        self.openapi = msgspec.json.encode(openapi(app))
+
+
+def create_site(app: App, reader: BodyReader) -> Flask:
+    """Return the Flask application behind every address but /predict, without its pages."""
+    flask = Flask("podium.web", static_folder="static", template_folder="templates")
+    flask.extensions["podium"] = Site(app, reader)
+    flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
+    flask.jinja_env.globals.update(app=app, spec=app.spec, signature=app.signature, asset=asset)
+    add_language(flask)
+    # Limits of bodies stand in the middleware, for every address alike.
+    flask.config["MAX_CONTENT_LENGTH"] = None
+    flask.config["MAX_FORM_MEMORY_SIZE"] = None
+    flask.register_error_handler(Exception, _answer_error)
+    return flask
+
+
+def site() -> Site:
+    """Return what the current application's pages show."""
+    found: Site = current_app.extensions["podium"]
+    return found
+
+
+def from_htmx() -> bool:
+    """Whether htmx asks, for a part of a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def wants_page() -> bool:
+    """Whether a browser asks, or part of a page that htmx replaces; programs get JSON."""
+    best = request.accept_mimetypes.best_match([JSON, "text/html"], JSON)
+    return best == "text/html" or from_htmx()
+
+
+def refuse_foreign_form() -> None:
+    """Refuse a form that another site's page sent; browsers tell where it came from."""
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and origin.partition("://")[2] != request.host
+    if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        raise _ForeignForm
+
+
+class _ForeignForm(HTTPException):
+    code = HTTPStatus.FORBIDDEN
+    description = "The form was sent from another site. Open this page itself and send it again."
+
+
+def _answer_error(error: Exception) -> Response:
+    """Answer an error as a problem document, or as a page where the browser asks for one."""
+    headers: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, HTTPException) and error.code:
+        problem = status_problem(error.code, _told(error))
+        allowed = getattr(error, "valid_methods", None)
+        headers = (("Allow", ", ".join(sorted(allowed))),) if allowed else ()
+    else:
+        problem, headers = problem_of(error)
+    if wants_page():
+        page = render_template("problem.html" if from_htmx() else "error.html", problem=problem)
+        return Response(page, problem.status, dict(headers))
+    return respond(reply_of(problem, headers))
+
+
+def _told(error: HTTPException) -> str:
+    known: dict[int, Callable[[], str]] = {
+        404: lambda: f"There is nothing at {request.path}. The page is at /, the API at /docs.",
+        405: lambda: f"{request.method} does not work here.{_instead(error)}",
+    }
+    say = known.get(error.code or 0)
+    return say() if say else error.description or ""
+
+
+def _instead(error: HTTPException) -> str:
+    """Return what to do where curl -T, which sends a file with PUT, is refused."""
+    takes_files = request.method == "PUT" and "POST" in getattr(error, "valid_methods", ())
+    return " POST does; curl sends it with -X POST." if takes_files else ""
+
+
+def json_response(
+    value: object, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Return a value as JSON."""
+    return Response(msgspec.json.encode(value), status, headers, content_type=JSON)
+
+
+def respond(reply: Reply) -> Response:
+    """Return a reply as Flask takes it."""
+    return Response(reply.body, reply.status, dict(reply.headers), content_type=reply.content_type)
