@@ -85,6 +85,24 @@ def test_rows_come_in_their_order(tmp_path: Path) -> None:
             assert found["row"].tolist() == list(range(start, 188_416))
 
 
+def test_rows_that_come_in_another_order_are_sorted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were DuckDB not to keep the order of the rows, each would still get its own answer."""
+
+    class Backwards:
+        def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+            self.con = con
+
+        def execute(self, query: str) -> duckdb.DuckDBPyConnection:
+            return self.con.execute(f"{query} ORDER BY rowid DESC")
+
+    with Work(tmp_path / "work") as work:
+        work.con.execute("CREATE TABLE input AS SELECT range AS c0 FROM range(5)")
+        monkeypatch.setattr(work, "_reading", Backwards(work.cursor()))
+        assert work.read(1, 4, {"x": "nullif(c0, 2)"})["x"].tolist() == [1, None, 3]
+
+
 def test_a_word_for_missing_makes_no_join(tmp_path: Path) -> None:
     """Results are written in the order in which they are read."""
     with Work(tmp_path / "w.duckdb") as work:

@@ -155,3 +155,17 @@ def test_process_that_cannot_begin_is_told_by_its_status() -> None:
         looked(keeper)
         until(lambda: keeper.look() or keeper.failed is not None)  # type: ignore[func-returns-value]
         assert keeper.failed == 3
+
+
+def test_last_beat_of_a_process_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that dies while it is looked after, having come to its work, has not failed to begin."""
+
+    def pid(keeper: Keeper) -> None:
+        assert keeper._process is not None
+        keeper._process.wait()
+
+    monkeypatch.setattr(Keeper, "pid", property(pid))
+    with kept(f"{TELLING} os.abort()") as keeper:
+        keeper._start(time.monotonic())
+        keeper.look()
+        assert (keeper._process, keeper._worked, keeper.failed) == (None, True, None)

@@ -29,11 +29,23 @@ class Column(Struct, frozen=True):
     is_target: bool = False
 
 
+class Plain(Struct, frozen=True):
+    """A CSV file of which each record is right, without a quote.
+
+    Its rows may be `ascii` alone, and may have no `signs` that DuckDB, and nobody else, takes for
+    a part of a number, as in "1_000" and "+-5".
+    """
+
+    ascii: bool
+    signs: bool
+
+
 class Staged(Struct, frozen=True, kw_only=True):
     """A data set that was taken in: its columns in their order, how many rows, what was noticed.
 
     `notes` say in words what was recognised or forgiven. With `decimal_comma` a number may be
-    written "3,5". The images that a `local` one names lie on this machine's disk.
+    written "3,5". The images that a `local` one names lie on this machine's disk. `plain` is what
+    is known of a file that was written plainly; None for any other.
     """
 
     kind: Kind
@@ -41,6 +53,7 @@ class Staged(Struct, frozen=True, kw_only=True):
     rows: int
     decimal_comma: bool = False
     local: bool = False
+    plain: Plain | None = None
     notes: tuple[str, ...] = ()
 
     def place_of(self, feature: str) -> int | None:

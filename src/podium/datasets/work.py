@@ -126,8 +126,14 @@ class Work:
         One thread may read while another one does all else.
         """
         wanted = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
-        query = f"SELECT {wanted} FROM input WHERE {between(start, stop)} ORDER BY rowid"  # noqa: S608
-        return self._reading.execute(query).fetchnumpy()
+        query = f"SELECT rowid, {wanted} FROM input WHERE {between(start, stop)}"  # noqa: S608
+        found = self._reading.execute(query).fetchnumpy()
+        rows = found.pop("rowid")
+        # DuckDB keeps the order of such a query; to have it sort them would take half of the time.
+        if np.any(np.diff(rows) < 0):
+            order = np.argsort(rows)
+            found = {name: values[order] for name, values in found.items()}
+        return found
 
     def problems(self, start: int, stop: int) -> dict[int, str]:
         """Return why rows cannot be read, by their place from `start` on; like `read`."""

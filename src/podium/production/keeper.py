@@ -97,8 +97,9 @@ class Keeper:
             return
         now = time.monotonic()
         if self._process is not None:
-            self._listen(now)
-            if self.pid is not None:
+            lives = self.pid is not None
+            self._listen(now)  # after that: also what it wrote right before its end is heard
+            if lives:
                 return
             self._forget(now)
         if now >= self._next:

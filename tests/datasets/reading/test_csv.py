@@ -15,8 +15,8 @@ from podium.csvfile import Records, read_text
 from podium.datasets.reading import csv as reading
 from podium.datasets.reading.csv import stage_csv
 from podium.datasets.reading.intake import Intake
-from podium.datasets.reading.plain import is_plain
-from podium.datasets.wishes import Column, Staged
+from podium.datasets.reading.plain import plain
+from podium.datasets.wishes import Column, Plain, Staged
 from podium.datasets.work import Work
 from podium.errors import DataError, Mistake
 from podium.signature import Signature
@@ -64,10 +64,10 @@ def refused(work: Work, folder: Path, text: str | bytes) -> list[Mistake]:
     return list(caught.value.mistakes)
 
 
-def is_quick(folder: Path, text: str | bytes) -> bool:
-    """Return whether a file is read as it is."""
+def looks(folder: Path, text: str | bytes) -> Plain | None:
+    """Return what is known of a file that is read as it is; None for any other."""
     file = written(folder, text)
-    return read_text(file, lambda stream: is_plain(file, Records(file, stream), lambda _: None))
+    return read_text(file, lambda stream: plain(file, Records(file, stream), lambda _: None))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -75,12 +75,31 @@ def is_quick(folder: Path, text: str | bytes) -> bool:
 def test_a_plain_file(end: str, last: str, tmp_path: Path, work: Work) -> None:
     """A plain file is read as it is, and there is nothing to tell."""
     text = end.join(["b,a,extra", " 1,2,ä", ",4,", "5,6,x y"]) + (end if last else "")
-    assert is_quick(tmp_path, text)
+    assert looks(tmp_path, text)
     columns = (Column("b", "b"), Column("a", "a"), Column("extra"))
-    assert staged(work, tmp_path, text) == Staged(kind="csv", columns=columns, rows=3)
+    assert staged(work, tmp_path, text) == Staged(
+        kind="csv", columns=columns, rows=3, plain=Plain(ascii=False, signs=False)
+    )
     assert rows_of(work) == [
         (" 1", "2", "ä", None), (None, "4", None, None), ("5", "6", "x y", None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        ("1,x-y", Plain(ascii=True, signs=False)), ("1,ä", Plain(ascii=False, signs=False)),
+        ("1_000,2", Plain(ascii=True, signs=True)), ("1,+-2", Plain(ascii=True, signs=True)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", [0, 300_000])
+def test_what_is_known_of_a_plain_file(
+    end: str, cells: str, found: Plain, before: int, tmp_path: Path
+) -> None:
+    """What is beyond ASCII, or no number's sign, is found on any row but the header."""
+    text = end.join(["ä_b,+-", *["1,2"] * before, cells, ""])
+    assert looks(tmp_path, text) == found
 
 
 @pytest.mark.parametrize(
@@ -91,7 +110,7 @@ def test_a_plain_file(end: str, last: str, tmp_path: Path, work: Work) -> None:
 )  # fmt: skip
 def test_what_is_not_plain(text: str, tmp_path: Path) -> None:
     """Quotes, blank lines, other widths or line ends: such files are mended before."""
-    assert not is_quick(tmp_path, text)
+    assert not looks(tmp_path, text)
 
 
 def test_both_ways_read_the_same(tmp_path: Path, work: Work) -> None:
@@ -101,7 +120,7 @@ def test_both_ways_read_the_same(tmp_path: Path, work: Work) -> None:
         lines = [",".join("".join(draw.choices("12 .'#\\|;\tä\u2028e-", k=draw.randint(0, 5)))
                           for _ in range(3)) for _ in range(draw.randint(1, 30))]  # fmt: skip
         text = "\n".join(["a,b,c", *lines]) + "\n"
-        assert is_quick(tmp_path, text)
+        assert looks(tmp_path, text)
         staged(work, tmp_path, text)
         quick = rows_of(work)
         staged(work, tmp_path, text.replace("c\n", '"c"\n', 1))

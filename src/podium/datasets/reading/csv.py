@@ -13,7 +13,7 @@ from podium.csvfile.records import MAX_RECORD
 from podium.datasets.reading.intake import Intake
 from podium.datasets.reading.loading import Told, create_input, part_of
 from podium.datasets.reading.match import match
-from podium.datasets.reading.plain import is_plain
+from podium.datasets.reading.plain import plain
 from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Work
 from podium.errors import DataError
@@ -60,7 +60,10 @@ def _stage(file: Path, stream: TextIO, intake: Intake) -> Staged:
     work, told = intake.work, intake.told
     records = Records(file, stream)
     columns, notes = match(file, records.header, intake.signature, intake.target)
-    if stream.encoding.startswith("utf-8") and is_plain(file, records, part_of(told, 0, _CHECKED)):
+    looks = None
+    if stream.encoding.startswith("utf-8"):
+        looks = plain(file, records, part_of(told, 0, _CHECKED))
+    if looks:
         rest = part_of(told, _CHECKED, 1)
         rows = _load(file, work, len(columns), rest, delim=records.delimiter)
     else:
@@ -71,9 +74,13 @@ def _stage(file: Path, stream: TextIO, intake: Intake) -> Staged:
             rows = _load(copy, work, len(columns), rest, problems=True, delim=",", **quoted)
     if not rows:
         raise CsvError(file, "has a header and no rows; expected one line an item")
-    comma = _decimal_comma(intake, columns, records.delimiter)
+    # Without quotes no cell holds the comma that parts it from the next.
+    comma = not (looks and records.delimiter == ",") and _decimal_comma(
+        intake, columns, records.delimiter
+    )
     seen = (*_notes(stream.encoding, records.delimiter, comma), *notes)
-    return Staged(kind="csv", columns=columns, rows=rows, decimal_comma=comma, notes=seen)
+    return Staged(kind="csv", columns=columns, rows=rows, decimal_comma=comma,
+                  plain=looks, notes=seen)  # fmt: skip
 
 
 def _load(

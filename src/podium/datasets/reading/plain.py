@@ -9,6 +9,7 @@ from typing import Final
 from podium.csvfile import Records
 from podium.csvfile.records import MAX_RECORD
 from podium.datasets.reading.loading import Told
+from podium.datasets.wishes import Plain
 
 _BLOCK: Final = MAX_RECORD // 2
 """Bytes looked at at once: with a line end in each, no line has more than MAX_RECORD."""
@@ -16,8 +17,10 @@ _TELLING: Final = b'\r\n"\0\x1a'
 _NOW_AND_THEN: Final = 64
 
 
-def is_plain(file: Path, records: Records, told: Told) -> bool:
-    """Return whether a file of UTF-8 has no quotes, and on each line as many cells as the header.
+def plain(file: Path, records: Records, told: Told) -> Plain | None:
+    """Return what holds of a file of UTF-8 without quotes, each line with the header's cells.
+
+    None if it is no such file.
 
     The skeleton of such a file, what is left of it but for delimiters and line ends, is the same
     few bytes again and again.
@@ -28,30 +31,37 @@ def is_plain(file: Path, records: Records, told: Told) -> bool:
     delimiter = records.delimiter.encode()
     width = len(records.header)
     with file.open("rb") as stream:
-        end = _line_end(stream.readline(MAX_RECORD))
+        line = stream.readline(MAX_RECORD)
+        end = _line_end(line)
         if width < 2 or records.line != 1 or not end or len(delimiter) > 1:
-            return False  # one column: a blank line would look like an empty cell
+            return None  # one column: a blank line would look like an empty cell
+        header = line.index(end) + len(end)
         stream.seek(0)
         pattern = delimiter * (width - 1) + end
         others = bytes(set(range(256)) - set(_TELLING + delimiter))
         decoder = codecs.getincrementaldecoder("utf-8")()
         size = file.stat().st_size
-        rest = b""
+        rest = last = b""
+        ascii_only, signs = True, False
         for number, block in enumerate(iter(lambda: stream.read(_BLOCK), b"")):
+            rows = block if number else block[header:]
+            ascii_only = ascii_only and rows.isascii()
+            signs = signs or b"_" in rows or b"+-" in last + rows
+            last = rows[-1:]
             if not block.isascii() or decoder.getstate()[0]:
                 decoder.decode(block)
             skeleton = block.translate(None, others)
             if len(block) == _BLOCK and end[-1] not in skeleton:
-                return False
+                return None
             rest += skeleton
             count = len(rest) // len(pattern)
             if not (pattern * (count + 1)).startswith(rest):
-                return False
+                return None
             rest = rest[count * len(pattern) :]
             if number % _NOW_AND_THEN == 0:
                 told(stream.tell() / size)
         decoder.decode(b"", final=True)
-    return rest in (b"", pattern[: -len(end)])
+    return Plain(ascii_only, signs) if rest in (b"", pattern[: -len(end)]) else None
 
 
 def _line_end(line: bytes) -> bytes:
