@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test lint format docs bench vendor clean
+.PHONY: help demo test lint format docs bench texts lighthouse screenshots vendor clean
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -35,6 +35,16 @@ bench: .build/bench/bench.stamp  ## Measure Podium against a hand-written server
 	@sh scripts/setup bench-packages
 	.build/bench/venv/bin/python -m benchmarks $(ARGS)
 
+texts: .venv/test.stamp  ## Collect the page's texts into their catalogue again
+	$(BIN)/python scripts/texts.py
+
+lighthouse: .venv/test.stamp .build/lighthouse/lighthouse.stamp  ## Score the page: at least 95 of 100 in each category
+	@$(BIN)/python -m scripts.lighthouse.score .build/lighthouse/node_modules/.bin/lighthouse
+
+screenshots: .venv/test.stamp  ## Take the pictures of the page in docs/images again
+	@sh scripts/setup packages
+	@$(BIN)/python -m scripts.screenshots $(ARGS)
+
 vendor:  ## Copy the page's pinned npm files into the package again
 	@$(PYTHON) scripts/vendor.py $(ARGS)
 
@@ -51,4 +61,8 @@ clean:  ## Remove what was installed and built
 
 .build/bench/bench.stamp: pyproject.toml constraints.txt benchmarks/requirements.txt scripts/setup
 	@PYTHON='$(PYTHON)' sh scripts/setup venv .build/bench/venv '.[sklearn]' benchmarks/requirements.txt
+	@touch $@
+
+.build/lighthouse/lighthouse.stamp: scripts/lighthouse/package.json scripts/lighthouse/package-lock.json scripts/setup
+	@sh scripts/setup lighthouse .build/lighthouse
 	@touch $@

@@ -222,3 +222,31 @@ def test_notes_are_counted_in_the_verdict() -> None:
     assert (report.passed, report.verdict) == (True, "All is well, but for 4 notes above.")
     failed = Report(Path("app"), "Title", (noted, ModelReport("n", error="It is broken.")), ())
     assert (failed.passed, failed.verdict) == (False, "Something is wrong; see above.")
+
+
+def test_colour_that_cannot_be_read_is_noted(tmp_path: Path) -> None:
+    """The note tells the contrast, and the shade that stands in; the check passes."""
+    theme = '[theme]\ncolour = "#ffe066"\ncolour_dark = "#333333"\n'
+    report = check_application(application(tmp_path, theme))
+    assert report.notes == (
+        "theme.colour: #ffe066 has a contrast of 1.2 with the light page; what is read needs 4.5. "
+        "Buttons keep it, links and bars are drawn in #877000. Another shade of yours that has the "
+        "contrast is taken as it is.",
+        "theme.colour_dark: #333333 has a contrast of 1.3 with the dark page; what is read needs "
+        "4.5. Buttons keep it, links and bars are drawn in #9d9d9d. Another shade of yours that "
+        "has the contrast is taken as it is.",
+    )
+    assert (report.passed, report.verdict) == (True, "All is well, but for 2 notes above.")
+
+
+def test_colour_that_can_be_read_is_not_noted(tmp_path: Path) -> None:
+    """A colour with the contrast on light screens is well; on dark ones a shade is its part."""
+    assert check_application(application(tmp_path, '[theme]\ncolour = "#1f6f8b"\n')).notes == ()
+
+
+def test_notes_of_the_application_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is noted of podium.toml stands in the report as whole lines."""
+    render_report(Report(tmp_path, "Title", (), (), ("theme.colour: a note",)))
+    assert "\ntheme.colour: a note\n" in capsys.readouterr().out

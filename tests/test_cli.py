@@ -17,6 +17,9 @@ from podium.cli import DEMOS, main
 from podium.init import Order
 from podium.init.bring import Origin
 from podium.init.hints import Hints
+from podium.jobs.answers import KeptAnswer
+from podium.jobs.state import state_folder
+from podium.jobs.store import new_id
 from podium.serve import ServeOptions
 from tests.conformance.cases import build
 from tests.conformance.graphs import FLOAT, constant, linear, save
@@ -336,3 +339,16 @@ def test_unknown_demo(calls: list[tuple[Path, ServeOptions]]) -> None:
     assert (done.exit_code, calls) == (1, [])
     assert done.stderr.startswith("podium: There is no demo 'pengiuns'. Did you mean 'penguins'?")
     assert "Demos: " in done.stderr
+
+
+def test_history_tells_and_clears_what_is_kept(tmp_path: Path, folder: Path) -> None:
+    """The maker learns how many answers are kept, and removes them all."""
+    answers = state_folder(folder, tmp_path / "state").answers()
+    for _ in range(2):
+        answers.add(KeptAnswer(id=new_id(), application=answers.application, created=1.0,
+                               removed_at=2.0, form={}, answers="[]",
+                               image=b"x" * 1_000_000))  # fmt: skip
+    done = podium("history", folder, "--state", tmp_path / "state", "--clear")
+    assert done.output == "Kept under links: 2 answers, 2.0 MB.\nRemoved: 2 answers.\n"
+    assert answers.held() == (0, 0)
+    answers.close()

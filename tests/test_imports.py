@@ -104,14 +104,18 @@ def _within(module: str, package: str) -> bool:
 
 WEB = {"podium.web"}
 COMMANDS = {"podium.cli", "podium.serve", "podium.check", "podium.init", "podium.predict",
-            "podium.optimize", "podium.demo", "podium.calibrate", "podium.report"}  # fmt: skip
+            "podium.optimize", "podium.demo", "podium.calibrate", "podium.report",
+            "podium.translate"}  # fmt: skip
 INSIDE = {"podium.runtimes", "podium.pipeline", "podium.engines", "podium.app"}
+BUT_MESSAGES = {name_of(file) for file in MODULES} - {"podium", "podium.messages"}
 
 
 @pytest.mark.parametrize(
     ("layer", "forbidden"),
     [
-        ("podium.errors", {"podium"}),
+        ("podium.messages", {"podium"}),
+        ("podium.errors", BUT_MESSAGES - {"podium.errors"}),
+        ("podium.catalogue", INSIDE | WEB | COMMANDS | SERVERS),
         ("podium.cpus", {"podium"}),
         ("podium.strict", INSIDE | WEB | COMMANDS | {"podium.spec", "podium.signature"}),
         ("podium.spec", INSIDE | WEB | COMMANDS | {"podium.signature", "podium.options"}),

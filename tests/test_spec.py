@@ -288,10 +288,15 @@ IMAGE = "[image]\nsize = [8, 8]\n"
         (MODEL, MODEL + '[server]\nbase_path = "penguins"',
          ("server.base_path", "expected text; found 'penguins'. The path prefix behind a proxy, "
           "such as /penguins.")),
-        (MODEL, MODEL + "[history]\non = true",
-         ("history.on", "this version keeps no history; leave it false")),
+        (MODEL, MODEL + '[history]\non = true\nkeep = "0 s"',
+         ("history.keep", 'expected more than "0 s"; to keep nothing, leave on = false')),
         (MODEL, MODEL + '[theme]\ncolour = "teal"',
          ("theme.colour", "expected text; found 'teal'. The accent colour, such as #1f6f8b.")),
+        (MODEL, MODEL + '[theme]\nlogo = "podium.toml"',
+         ("theme.logo", "'podium.toml' does not end in one of .svg, .png, .jpg, .jpeg, .gif, "
+          ".webp, .avif")),
+        (MODEL, MODEL + '[theme]\nfont_file = "m.onnx"',
+         ("theme.font_file", "'m.onnx' does not end in one of .woff2, .woff, .ttf, .otf")),
         (MODEL, MODEL + '[theme]\nfont = "a;b"',
          ("theme.font", "expected text; found 'a;b'. A font family of the visitor's machine.")),
     ],
@@ -382,6 +387,7 @@ def test_expected_label_is_one_of_the_labels(tmp_path: Path) -> None:
         ("models[0].file", GOOD.replace('"m.onnx"', '"{}"')),
         ("models[0].card", GOOD + 'card = "{}"\n'),
         ("theme.logo", GOOD + '[theme]\nlogo = "{}"\n'),
+        ("theme.font_file", GOOD + '[theme]\nfont_file = "{}"\n'),
         ("references[0].file", GOOD + '[[references]]\ntitle = "A"\nfile = "{}"\n'),
         ("examples[0].image",
          GOOD.replace(INPUTS, IMAGE) + '[[examples]]\ntitle = "A"\nimage = "{}"\n'),
@@ -493,3 +499,13 @@ def test_every_key_has_its_sentence() -> None:
     bare = set(re.findall(r"^    (\w+): (?!Annotated|ClassVar)\S", text, re.MULTILINE))
     assert bare == tables
     assert set(Spec.__struct_fields__) >= tables
+
+
+@pytest.mark.parametrize(
+    ("history", "kept"),
+    [("", 3600), ('on = true\nkeep = "2 days"', 172800), ('on = true\nkeep = "1 min"', 3600)],
+)
+def test_data_sets_are_kept_for_the_longer_time(tmp_path: Path, history: str, kept: int) -> None:
+    """With history on a data set is kept as long as answers are, if not longer."""
+    text = f'{GOOD}[limits]\ndataset_keep = "1 h"\n[history]\n{history}\n'
+    assert float(parse(write(tmp_path, text)).spec.dataset_keep) == kept

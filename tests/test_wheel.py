@@ -21,7 +21,7 @@ def test_a_wheel_without_its_source_checks_both_demos(tmp_path: Path) -> None:
         archive.extractall(tmp_path / "site")
     package = tmp_path / "site" / "podium"
     shipped = {str(path.relative_to(ROOT / "src" / "podium"))
-               for folder in ("web/templates", "web/static", "demos")
+               for folder in ("web/templates", "web/static", "web/translations", "demos")
                for path in (ROOT / "src" / "podium" / folder).rglob("*")
                if path.is_file() and "__pycache__" not in path.parts}  # fmt: skip
     assert [name for name in sorted(shipped) if not (package / name).is_file()] == []

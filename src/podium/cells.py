@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from podium.errors import nearest
+from podium.messages import Message, after, said
 from podium.strict import shown
 
 if TYPE_CHECKING:
@@ -41,15 +42,20 @@ def check_cell(feature: Feature, value: object) -> Cell:
     if value is None:
         if feature.optional:
             return None
-        raise ValueError(f"is missing; expected {expectation(feature)}")
+        raise ValueError(said("is missing; expected %(expected)s", expected=expectation(feature)))
     if feature.kind in ("number", "integer") and _is_number(value):
         return _check_number(feature, value)
     if feature.kind == "boolean" and isinstance(value, bool):
         return value
     if feature.kind == "category" and value in feature.choices:
         return str(value)
-    hint = nearest(value, feature.choices) if isinstance(value, str) else ""
-    raise ValueError(f"expected {expectation(feature)}; found {shown(value)}.{hint}")
+    hint = _hint(feature, value) if isinstance(value, str) else ""
+    raise ValueError(
+        said(
+            "expected %(expected)s; found %(found)s.%(hint)s",
+            expected=expectation(feature), found=shown(value), hint=hint,
+        )
+    )  # fmt: skip
 
 
 def parse_cell(feature: Feature, text: str) -> object:
@@ -78,12 +84,17 @@ def read_cell(feature: Feature, text: str, decimal_comma: bool) -> object:
     return parse_cell(feature, text)
 
 
-def expectation(feature: Feature) -> str:
+def expectation(feature: Feature) -> Message:
     """Return in words what values a feature takes."""
     if feature.kind == "category":
-        return f"one of {', '.join(feature.choices)}"
-    words = {"number": "a number", "integer": "a whole number", "boolean": "true or false"}
-    return words[feature.kind] + (f" in {feature.unit}" if feature.unit else "")
+        return said("one of %(choices)s", choices=listed(feature.choices))
+    if feature.kind == "boolean":
+        return said("true or false")
+    if feature.unit and feature.kind == "integer":
+        return said("a whole number in %(unit)s", unit=feature.unit)
+    if feature.unit:
+        return said("a number in %(unit)s", unit=feature.unit)
+    return said("a whole number") if feature.kind == "integer" else said("a number")
 
 
 def printable(text: str) -> str:
@@ -99,18 +110,29 @@ def listed(names: Sequence[str]) -> str:
     return f"{told} and {more:,} more" if more > 0 else told
 
 
+def _hint(feature: Feature, text: str) -> str:
+    number = feature.kind in ("number", "integer") and NUMBER.fullmatch(text.replace(",", ".", 1))
+    if number and "," in text:
+        return after(said("Write the decimals after a point, not after a comma."))
+    return nearest(text, feature.choices)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _check_number(feature: Feature, value: Any) -> float | int:
-    expected = f"expected {expectation(feature)}; found {shown(value)}"
+    about = {"expected": expectation(feature), "found": shown(value)}
     if not math.isfinite(value if isinstance(value, float) else 0):
-        raise ValueError(f"{expected}, which is not finite")
+        raise ValueError(
+            said("expected %(expected)s; found %(found)s, which is not finite", **about)
+        )
     if abs(value) > (MAX_NUMBER if feature.kind == "number" else MAX_INTEGER):
-        raise ValueError(f"{expected}, which is too large")
+        raise ValueError(
+            said("expected %(expected)s; found %(found)s, which is too large", **about)
+        )
     if feature.kind == "number":
         return float(value)
     if value != int(value):
-        raise ValueError(f"{expected}.")
+        raise ValueError(said("expected %(expected)s; found %(found)s.", **about))
     return int(value)

@@ -11,12 +11,13 @@ from typing import Final
 
 from podium.app import App
 from podium.calibrated import in_words
+from podium.colours import READABLE, shades_of, worst_contrast
 from podium.errors import PodiumError, counted
 from podium.options import Options
 from podium.pipeline.decode import Items, read_images, read_texts
 from podium.pipeline.probe import probe_items
 from podium.prediction import ClassPrediction
-from podium.spec import Example
+from podium.spec import Example, Theme
 
 LATENCY_RUNS: Final = 20
 LATENCY_BUDGET_S: Final = 2.0
@@ -56,6 +57,7 @@ class Report:
     title: str
     models: tuple[ModelReport, ...]
     examples: tuple[ExampleReport, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -68,7 +70,7 @@ class Report:
         """How the check ended, in words; notes do not fail it."""
         if not self.passed:
             return "Something is wrong; see above."
-        notes = sum(len(model.notes) for model in self.models)
+        notes = len(self.notes) + sum(len(model.notes) for model in self.models)
         return f"All is well, but for {counted(notes, 'note')} above." if notes else "All is well."
 
 
@@ -84,7 +86,21 @@ def check_application(folder: Path) -> Report:
     examples = tuple(
         _check_example(app, example, name) for example in app.spec.examples for name in loaded
     )
-    return Report(folder, app.spec.title, models, examples)
+    return Report(folder, app.spec.title, models, examples, tuple(_theme_notes(app.spec.theme)))
+
+
+def _theme_notes(theme: Theme) -> Iterator[str]:
+    """Yield what the page makes of colours that cannot be read on it."""
+    for key, scheme in (("colour", "light"), ("colour_dark", "dark")):
+        colour = getattr(theme, key)
+        if colour is None or worst_contrast(colour, scheme) >= READABLE:
+            continue
+        found, shade = worst_contrast(colour, scheme), shades_of(colour, scheme).mark
+        yield (
+            f"theme.{key}: {colour} has a contrast of {found:.1f} with the {scheme} page; what is "
+            f"read needs {READABLE}. Buttons keep it, links and bars are drawn in {shade}. "
+            "Another shade of yours that has the contrast is taken as it is."
+        )
 
 
 def _check_model(app: App, name: str) -> ModelReport:
@@ -159,6 +175,8 @@ def render_report(report: Report) -> None:
         times = ("", "") if model.error else (f"{model.load_s:.2f} s", f"{model.latency_ms:.1f} ms")
         models.add_row(model.name, model.platform, model.version, *times, told)
     console.print(models)
+    for note in report.notes:
+        console.print(f"[yellow]{escape(note)}", soft_wrap=True)
     for model in report.models:  # whole lines: some hold what is to be copied
         for note in model.notes:
             console.print(f"[yellow]{escape(model.name)}: {escape(note)}", soft_wrap=True)

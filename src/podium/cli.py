@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from podium import __version__
-from podium.errors import InvalidInput, PodiumError, nearest
+from podium.errors import InvalidInput, PodiumError, counted, nearest
 
 DEMOS = Path(__file__).parent / "demos"
 
@@ -95,6 +95,22 @@ def worker(
         run_worker(folder, state, database, key)
     else:
         sys.exit(work(folder, state_folder(folder, state, database, key)))
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@state_options
+@click.option("--clear", is_flag=True, help="Remove them all, and their links with them.")
+def history(folder: Path, state: Path | None, database: str | None, clear: bool) -> None:
+    """Tell how many answers DIR's server keeps under links, or remove them."""
+    from podium.jobs.state import state_folder
+
+    answers = state_folder(folder, state, database).answers()
+    number, size = answers.held()
+    click.echo(f"Kept under links: {counted(number, 'answer')}, {size / 1e6:.1f} MB.")
+    if clear:
+        click.echo(f"Removed: {counted(answers.clear(), 'answer')}.")
+    answers.close()
 
 
 @main.command()
@@ -261,6 +277,21 @@ def report(folder: Path, data: Path, output: Path, **options: Any) -> None:
 
     report_application(folder, data, output, Wishes(**options))
     click.echo(f"Wrote {output}")
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("language", metavar="LANGUAGE")
+def translate(folder: Path, language: str) -> None:
+    """Write every text of DIR's page into translations/LANGUAGE.po, to be translated.
+
+    LANGUAGE is a tag such as de or pt-BR; podium.toml names it as language. A file that is there
+    is brought up to date: what is translated stays.
+    """
+    from podium.translate import translate_application
+
+    told = translate_application(folder, language)
+    click.echo(f"Wrote {told.file}: {told.left} of {told.texts} texts are to be translated.")
 
 
 def init_options(command: Callable[..., None]) -> Callable[..., None]:

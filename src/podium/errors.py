@@ -13,6 +13,7 @@ PodiumError
     ├── MalformedRequest     400 it cannot be read at all
     ├── UnknownModel         404
     ├── UnknownDataset       404
+    ├── UnknownAnswer        404
     ├── WrongState           409 a data set is not where this can be asked of it
     ├── RequestTooLarge      413
     ├── UnsupportedBody      415
@@ -33,6 +34,8 @@ import errno
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
+
+from podium.messages import after, said
 
 INSTALL = "pip install 'podium[{extra}]'"
 """The command that installs an extra, quoted for the shell; every message is made from it."""
@@ -114,7 +117,7 @@ class RequestError(PodiumError):
     """One request cannot be answered; `status` is the HTTP status that says why."""
 
     status: ClassVar[int] = 400
-    title: ClassVar[str] = "Bad request"
+    title: ClassVar[str] = said("Bad request")
 
     def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
         self.errors = tuple(errors)
@@ -124,7 +127,7 @@ class RequestError(PodiumError):
 class MalformedRequest(RequestError):
     """The request cannot be read: broken JSON, an empty body, JSON of another shape."""
 
-    title = "Malformed request"
+    title = said("Malformed request")
 
     def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(message, errors or [FieldError("body", message)])
@@ -134,11 +137,14 @@ class UnknownModel(RequestError):
     """The request names a model that the application does not have."""
 
     status = 404
-    title = "Unknown model"
+    title = said("Unknown model")
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.known = tuple(known)
-        message = f"There is no model {name!r}.{nearest(name, known)} Known: {', '.join(known)}."
+        message = said(
+            "There is no model %(name)s.%(hint)s Known: %(known)s.",
+            name=repr(name), hint=nearest(name, known), known=", ".join(known),
+        )  # fmt: skip
         super().__init__(message, [FieldError("model", message)])
 
 
@@ -146,12 +152,29 @@ class UnknownDataset(RequestError):
     """There is no data set of this id, or it is another application's."""
 
     status = 404
-    title = "Unknown data set"
+    title = said("Unknown data set")
 
     def __init__(self) -> None:
         super().__init__(
-            "There is no data set of this id. It may have been removed, by somebody or after its "
-            "time; then send it again."
+            said(
+                "There is no data set of this id. It may have been removed, by somebody or after "
+                "its time; then send it again."
+            )
+        )
+
+
+class UnknownAnswer(RequestError):
+    """No answer is kept under this id, or it is another application's."""
+
+    status = 404
+    title = said("Unknown answer")
+
+    def __init__(self) -> None:
+        super().__init__(
+            said(
+                "No answer is kept under this link. It was deleted, or its time is over; the "
+                "address may also be incomplete."
+            )
         )
 
 
@@ -159,21 +182,21 @@ class WrongState(RequestError):
     """A data set is not in the state in which this can be asked of it."""
 
     status = 409
-    title = "Not in this state"
+    title = said("Not in this state")
 
 
 class RequestTooLarge(RequestError):
     """The request is larger than [limits] allows."""
 
     status = 413
-    title = "Request too large"
+    title = said("Request too large")
 
 
 class UnsupportedBody(RequestError):
     """The body's content type is not one that this application reads."""
 
     status = 415
-    title = "Unsupported content type"
+    title = said("Unsupported content type")
 
     def __init__(self, message: str) -> None:
         super().__init__(message, [FieldError("Content-Type", message)])
@@ -183,7 +206,7 @@ class InvalidInput(RequestError):
     """The request was read and its values are wrong; `errors` names every field."""
 
     status = 422
-    title = "Invalid input"
+    title = said("Invalid input")
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         shown = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
@@ -195,7 +218,7 @@ class DatabaseDamaged(RequestError):
     """The database of jobs is damaged; waiting does not help."""
 
     status = 500
-    title = "The database of jobs is damaged"
+    title = said("The database of jobs is damaged")
 
     def __init__(self, file: str) -> None:
         super().__init__(
@@ -209,7 +232,7 @@ class Overloaded(RequestError):
     """There is no room for the request now; the client may try again after `retry_after`."""
 
     status = 503
-    title = "Try again later"
+    title = said("Try again later")
 
     def __init__(self, message: str, retry_after: int = 1) -> None:
         self.retry_after = retry_after
@@ -224,7 +247,7 @@ class StorageFull(RequestError):
     """The server's disk has no room for what was sent."""
 
     status = 507
-    title = "No room left"
+    title = said("No room left")
 
 
 DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -234,7 +257,7 @@ DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known name, or an empty string."""
     close = difflib.get_close_matches(name[:80], list(known), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return after(said("Did you mean %(name)s?", name=repr(close[0]))) if close else ""
 
 
 def _listed(file: Path, mistakes: Sequence[Mistake], count: int) -> str:

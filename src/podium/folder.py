@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from podium.catalogue import language_mistakes
 from podium.errors import Mistake, SpecError, nearest
 from podium.spec import Spec, Task, check_labels
 from podium.strict import read
@@ -18,6 +19,10 @@ from podium.usercode import module_file
 FILE: Final = "podium.toml"
 _MODEL: Final = re.compile(r"models\[\d+\]\.files?(\[\d+\])?")
 """The key that may name a folder."""
+_LOGOS: Final = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
+_FONTS: Final = (".woff2", ".woff", ".ttf", ".otf")
+_ENDINGS: Final = {"theme.logo": _LOGOS, "theme.logo_dark": _LOGOS, "theme.font_file": _FONTS}
+"""The names of files that browsers take, where a key wants such a one."""
 _INHERITED: Final = re.compile(r"models\[(\d+)\]\.image\.(\w+).*")
 """The key of a model's own [image], and its name there."""
 
@@ -43,6 +48,7 @@ def parse(folder: Path) -> Parsed:
     mistakes += _check_files(folder, spec)
     labels, wrong = _labels(folder, spec.task)
     mistakes += [*wrong, *_check_expected(spec, labels)]
+    mistakes += language_mistakes(folder, spec.language)
     if mistakes:
         raise SpecError(file, mistakes)
     return Parsed(spec, labels)
@@ -100,6 +106,8 @@ def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
             yield Mistake(key, f"{name!r} leads outside the application folder")
         elif not path.is_file() and not (path.is_dir() and _MODEL.fullmatch(key)):
             yield Mistake(key, f"there is no file {name!r} in {folder}")
+        elif path.suffix.lower() not in (known := _ENDINGS.get(key, (path.suffix.lower(),))):
+            yield Mistake(key, f"{name!r} does not end in one of {', '.join(known)}")
     for index, model in enumerate(spec.models or ()):
         for part, code in (("python", model.python), ("factory", model.factory)):
             module, colon, _ = (code or "").partition(":")
@@ -111,7 +119,9 @@ def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
 def _named_files(spec: Spec) -> Iterator[tuple[str, str]]:
     single: dict[str, str | None] = {"about": spec.about}
     if spec.theme is not None:
-        single["theme.logo"] = spec.theme.logo
+        theme = spec.theme
+        single |= {"theme.logo": theme.logo, "theme.logo_dark": theme.logo_dark}
+        single["theme.font_file"] = theme.font_file
     if spec.task is not None:
         single["task.training"] = spec.task.training
         if isinstance(spec.task.labels, str):

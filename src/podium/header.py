@@ -22,6 +22,11 @@ def wanted_columns(signature: Signature, header: Sequence[str]) -> list[str]:
     return [TEXT_COLUMN] if signature.text is not None else list(signature.names)
 
 
+def optional_columns(signature: Signature) -> frozenset[str]:
+    """Return the names of the columns that a table may leave out: nothing is known of them then."""
+    return frozenset(feature.name for feature in signature.features if feature.optional)
+
+
 def find_columns(names: Sequence[str], header: Sequence[str]) -> dict[str, str | None]:
     """Return for each of some names the column of it, or the only one that is written otherwise.
 

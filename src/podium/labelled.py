@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 from podium.cells import MISSING, check_cell, listed, read_cell
 from podium.csvfile import CsvError, Rows, read_csv
 from podium.errors import DataError, FieldError, InvalidInput, Mistake, nearest
-from podium.header import absent, find_columns, forgiven, wanted_columns
+from podium.header import absent, find_columns, forgiven, optional_columns, wanted_columns
 from podium.runtimes.trust import sha256
 from podium.signature import MAX_ERRORS, Row, Signature
 from podium.spec import Feature
@@ -193,10 +193,12 @@ class _Reader:
         self._value = Feature(name=signature.target, unit=signature.unit)
         wanted = wanted_columns(signature, rows.header)
         found = find_columns([*wanted, signature.target], rows.header)
-        if None in found.values():
-            raise DataError(file, absent(found, rows.header))
-        places = {name: rows.header.index(column) for name, column in found.items() if column}
-        self.columns = {name: places[name] for name in wanted}
+        left_out = {name for name in optional_columns(signature) if found[name] is None}
+        needed = {name: column for name, column in found.items() if name not in left_out}
+        if None in needed.values():
+            raise DataError(file, absent(needed, rows.header))
+        places = {name: rows.header.index(column) for name, column in needed.items() if column}
+        self.columns = {name: places[name] for name in wanted if name not in left_out}
         self.target = places[signature.target]
         others = forgiven(found)
         told = f"Columns of {file.name} are taken that are written otherwise: {others}."
@@ -239,7 +241,7 @@ class _Reader:
 
     def _item(self, cells: Sequence[str]) -> Item:
         if self.signature.features:
-            features = self.signature.features
+            features = [one for one in self.signature.features if one.name in self.columns]
             texts = [cells[self.columns[feature.name]] for feature in features]
             values = {feature.name: read_cell(feature, text, self.rows.decimal_comma)
                       for feature, text in zip(features, texts, strict=True)}  # fmt: skip

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from podium.cells import printable
 from podium.errors import FieldError, InvalidInput, UnknownModel, nearest
+from podium.messages import Message, after, said, told_by
 from podium.spec import RESERVED
 
 INCLUDES: Final = ("samples", "map")
@@ -45,10 +46,12 @@ class Options(Struct, frozen=True):
             try:
                 values[name] = _PARSERS[name](text)
             except KeyError:
-                hint = nearest(name, RESERVED) or f" Known: {', '.join(RESERVED)}."
-                errors.append(FieldError(printable(name), f"is not a query parameter.{hint}"))
+                errors.append(FieldError(printable(name), _unknown(name)))
             except ValueError as err:
-                errors.append(FieldError(name, f"expected {err}; found {printable(text)!r}"))
+                wrong = {"expected": told_by(err), "found": repr(printable(text))}
+                errors.append(
+                    FieldError(name, said("expected %(expected)s; found %(found)s", **wrong))
+                )
         unknown = UnknownModel(texts["model"], models) if _names_none(values, models) else None
         if unknown and not errors:
             raise unknown
@@ -68,6 +71,12 @@ class Options(Struct, frozen=True):
 _DEFAULT: Final = Options()
 
 
+def _unknown(name: str) -> Message:
+    known = said("Known: %(names)s.", names=", ".join(RESERVED))
+    hint = nearest(name, RESERVED) or after(known)
+    return said("is not a query parameter.%(hint)s", hint=hint)
+
+
 def _names_none(values: Mapping[str, object], models: Sequence[str]) -> bool:
     return "model" in values and values["model"] not in models
 
@@ -79,15 +88,15 @@ def _whole(text: str, least: int, expected: str) -> int:
 
 
 def _seed(text: str) -> int:
-    return _whole(text, 0, "a whole number from 0")
+    return _whole(text, 0, said("a whole number from 0"))
 
 
 def _top(text: str) -> int:
-    return _whole(text, 1, "a whole number from 1")
+    return _whole(text, 1, said("a whole number from 1"))
 
 
 def _map_ms(text: str) -> int:
-    return _whole(text, 1, "a whole number from 1")
+    return _whole(text, 1, said("a whole number from 1"))
 
 
 def _level(text: str) -> float:
@@ -96,14 +105,14 @@ def _level(text: str) -> float:
     except ValueError:
         level = math.nan
     if not 0 < level < 1:
-        raise ValueError("a number between 0 and 1, such as 0.9")
+        raise ValueError(said("a number between 0 and 1, such as 0.9"))
     return level
 
 
 def _include(text: str) -> frozenset[str]:
     parts = frozenset(part.strip() for part in text.split(",") if part.strip())
     if not parts <= set(INCLUDES):
-        raise ValueError(f"some of {', '.join(INCLUDES)}, separated by commas")
+        raise ValueError(said("some of %(names)s, separated by commas", names=", ".join(INCLUDES)))
     return parts
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from podium.app import App
 from podium.errors import FieldError, InvalidInput
+from podium.messages import plain
 from podium.options import Options
 from podium.pipeline.decode import Items, read_images, read_texts
 
@@ -24,7 +25,7 @@ def predict_once(folder: Path, inputs: Sequence[str], options: Mapping[str, str 
     given = {name: text for name, text in options.items() if text is not None}
     wishes = Options.parse(given, app.names)
     answer = app.predict(_items(app, inputs, wishes.model), wishes)
-    return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode(answer, enc_hook=plain), indent=2).decode()
 
 
 def _items(app: App, inputs: Sequence[str], model: str | None) -> Items:

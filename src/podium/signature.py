@@ -10,6 +10,7 @@ from typing import Final, Literal
 from podium.cells import Cell, check_cell, parse_cell, printable
 from podium.errors import FieldError, InvalidInput, nearest
 from podium.folder import Parsed
+from podium.messages import Message, after, said, said_of, told_by
 from podium.prediction import Caution
 from podium.spec import Feature, Image, TextInput
 from podium.strict import shown
@@ -57,7 +58,7 @@ class Signature:
             InvalidInput: naming every unknown, missing and wrong value; `where` leads the fields.
         """
         errors = [
-            FieldError(where + printable(name), f"is not a feature.{self._hint(name)}")
+            FieldError(where + printable(name), self._not_a_feature(name))
             for name in values
             if name not in self.names
         ]
@@ -66,7 +67,7 @@ class Signature:
             try:
                 row.append(check_cell(feature, values.get(feature.name)))
             except ValueError as err:
-                errors.append(FieldError(where + feature.name, str(err)))
+                errors.append(FieldError(where + feature.name, told_by(err)))
         if errors:
             raise InvalidInput(errors)
         return tuple(row)
@@ -90,18 +91,25 @@ class Signature:
         """
         assert self.text is not None
         if not isinstance(value, str):
-            raise ValueError(f"expected a text; found {shown(value)}")
+            raise ValueError(said("expected a text; found %(found)s", found=shown(value)))
         if not value.strip():
-            raise ValueError("is empty; expected a text")
+            raise ValueError(said("is empty; expected a text"))
         if len(value) > self.text.max_length:
             raise ValueError(
-                f"has {len(value)} characters; the limit is {self.text.max_length} "
-                "([text] max_length)"
-            )
+                said(
+                    "has %(count)s characters; the limit is %(limit)s ([text] max_length)",
+                    count=len(value), limit=self.text.max_length,
+                )
+            )  # fmt: skip
         unfit = _UNFIT.search(value)
         if unfit is not None:
-            found = f"character {unfit.start() + 1} is {unfit[0]!a}"
-            raise ValueError(f"{found}, which stands in no text; is it encoded as UTF-8?")
+            raise ValueError(
+                said(
+                    "character %(place)s is %(found)s, which stands in no text; is it encoded as "
+                    "UTF-8?",
+                    place=unfit.start() + 1, found=ascii(unfit[0]),
+                )
+            )  # fmt: skip
         return value
 
     def cautions(self, row: Row) -> list[Caution]:
@@ -114,14 +122,19 @@ class Signature:
             and not feature.range[0] <= value <= feature.range[1]
         ]
 
-    def _hint(self, name: str) -> str:
-        return nearest(name, self.names) or f" Features: {', '.join(self.names)}."
+    def _not_a_feature(self, name: str) -> Message:
+        features = said("Features: %(names)s.", names=", ".join(self.names))
+        hint = nearest(name, self.names) or after(features)
+        return said("is not a feature.%(hint)s", hint=hint)
 
 
 def _outside(feature: Feature, value: float) -> Caution:
     assert feature.range is not None
     low, high = feature.range
-    told = f"{value:.15g} is outside the training range, {low:.15g} to {high:.15g}"
+    told = said(
+        "%(value)s is outside the training range, %(low)s to %(high)s",
+        value=f"{value:.15g}", low=f"{low:.15g}", high=f"{high:.15g}",
+    )  # fmt: skip
     return Caution(feature.name, "outside_training_range", told)
 
 
@@ -129,5 +142,6 @@ def merged(errors: Sequence[FieldError]) -> InvalidInput:
     """Return one error for many mistakes, at most MAX_ERRORS of them."""
     if len(errors) <= MAX_ERRORS:
         return InvalidInput(errors)
-    rest = FieldError("inputs", f"and {len(errors) - MAX_ERRORS} more mistakes")
-    return InvalidInput([*errors[:MAX_ERRORS], rest])
+    more = len(errors) - MAX_ERRORS
+    rest = said_of(more, "and %(count)s more mistake", "and %(count)s more mistakes", count=more)
+    return InvalidInput([*errors[:MAX_ERRORS], FieldError("inputs", rest)])

@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
+from tests.browser.conftest import opened
+from tests.browser.sound import check_sound
 from tests.browser.test_page import GENTOO, QUERY_IMAGE, expected_digit, fill
 
 LIBRARIES = ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js"]
@@ -24,8 +26,20 @@ def requested(page: Page, penguins_url: str) -> list[Request]:
 def ask(page: Page, model: str) -> None:
     """Fill the form and send it to a model."""
     fill(page, GENTOO)
+    if model == "*":
+        page.get_by_role("button", name="Compare all models").click()
+        return
     page.select_option("#model", model)
+    send(page)
+
+
+def send(page: Page) -> None:
+    """Press the form's button."""
     page.get_by_role("button", name="Predict").click()
+
+
+HESITANT = {"bill_length_mm": "41.5", "bill_depth_mm": "18.1", "flipper_length_mm": "195",
+            "body_mass_g": "3900"}  # fmt: skip
 
 
 def loaded(requested: list[Request]) -> list[str]:
@@ -141,9 +155,9 @@ def test_models_side_by_side(page: Page, penguins_url: str) -> None:
     """One choice has every model answer, in a table."""
     page.goto(penguins_url)
     fill(page, GENTOO)
-    page.select_option("#model", label="All models, side by side")
-    page.get_by_role("button", name="Predict").click()
+    page.get_by_role("button", name="Compare all models").click()
     expect(page.locator(".verdict")).to_have_text("All 4 models say Gentoo.")
+    expect(page.locator("#said")).to_have_text("All 4 models say Gentoo.")
     expect(page.locator(".compared tbody th")).to_have_text(
         ["Bayesian neural network", "Random forest", "Decision tree", "Naive Bayes"]
     )
@@ -152,17 +166,21 @@ def test_models_side_by_side(page: Page, penguins_url: str) -> None:
 def test_mistakes_come_and_go(bare: Page, penguins_url: str) -> None:
     """A mistake marks its field at once, what was typed stays, and the mark goes with it."""
     bare.goto(penguins_url)
-    bare.evaluate("document.querySelector('form').noValidate = true")
     fill(bare, GENTOO | {"bill_length_mm": ""})
-    send = bare.get_by_role("button", name="Predict")
-    send.click()
+    send(bare)
     field = bare.locator("#bill_length_mm")
-    expect(bare.locator("#answer [role=alert]")).to_contain_text("Invalid input")
+    alert = bare.locator("#answer [role=alert]")
+    expect(alert).to_contain_text("Look at the marked fields")
+    expect(alert.get_by_role("link")).to_have_text(["Bill length"])
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(bare.locator("#note-bill_length_mm")).to_have_text("is missing; expected a number in mm")
     expect(bare.locator("#body_mass_g")).to_have_value("4950")
+    check_sound(bare)
+    bare.locator("#island input").first.focus()
+    alert.get_by_role("link").click()
+    expect(field).to_be_focused()
     field.fill("47.5")
-    send.click()
+    send(bare)
     expect(bare.locator("#answer .label")).to_have_text("Gentoo")
     expect(field).not_to_have_attribute("aria-invalid", "true")
     expect(bare.locator("#note-bill_length_mm")).to_contain_text("From the base of the bill")
@@ -173,8 +191,14 @@ def test_an_unreachable_server_is_told(bare: Page, penguins_url: str) -> None:
     bare.goto(penguins_url)
     bare.route(penguins_url, lambda route: route.abort())
     ask(bare, "tree")
-    expect(bare.locator("#answer [role=alert]")).to_contain_text("The server cannot be reached.")
+    alert = bare.locator("#answer [role=alert]")
+    expect(alert).to_contain_text("The server cannot be reached.")
     expect(bare.get_by_role("button", name="Predict")).to_be_enabled()
+    expect(bare.locator("#bill_length_mm")).to_have_value("47.5")
+    check_sound(bare)
+    bare.unroute(penguins_url)
+    alert.get_by_role("button", name="Try again").click()
+    expect(bare.locator("#answer .label")).to_have_text("Gentoo")
 
 
 def test_a_proxys_page_is_not_shown_as_an_answer(bare: Page, penguins_url: str) -> None:
@@ -210,5 +234,140 @@ def test_comparison_without_javascript(browser: Browser, penguins_url: str) -> N
     expect(page.locator(".compared tbody tr")).to_have_count(4)
     ask(page, "bnn")
     expect(page.locator("#answer .bars .interval")).to_have_count(3)
-    expect(page.locator(".figures")).to_be_hidden()
+    drawn = page.get_by_role("img", name=re.compile("What 100 passes or members say"))
+    expect(drawn).to_be_visible()
+    expect(drawn.locator("circle")).to_have_count(300)
+    page.get_by_text("How many lie where").click()
+    expect(page.locator(".multiples svg")).to_have_count(3)
     context.close()
+
+
+def test_a_hesitant_answer_says_so(page: Page, penguins_url: str) -> None:
+    """An unsure model names between what it hesitates, to the eye and to a screen reader."""
+    page.goto(penguins_url)
+    fill(page, HESITANT)
+    page.get_by_role("radio", name="Dream").check()
+    page.select_option("#model", "bayes")
+    send(page)
+    told = "Do not rely on this answer alone: the model hesitates between Adelie and Chinstrap."
+    expect(page.locator("#answer .unsure")).to_have_text(told)
+    expect(page.locator("#said")).to_have_text(f"Adelie, more likely than not, 60.6%. {told}")
+    check_sound(page)
+
+
+def test_only_the_sentence_is_read_out(page: Page, penguins_url: str) -> None:
+    """The panel itself is silent; its first sentence is said, and focus stays on the button."""
+    page.goto(penguins_url)
+    ask(page, "bnn")
+    expect(page.locator("#said")).to_have_text(re.compile(r"^Gentoo, virtually certain, "))
+    expect(page.locator("#answer")).not_to_have_attribute("aria-live", "polite")
+    expect(page.get_by_role("button", name="Predict")).to_be_focused()
+    page.get_by_text("How sure, in numbers").click()
+    expect(page.locator("svg.marks").first).to_be_visible()
+    check_sound(page)
+
+
+def test_a_warning_leads_to_its_field(page: Page, penguins_url: str) -> None:
+    """The field's name in a warning is a way to the field."""
+    page.goto(penguins_url)
+    fill(page, GENTOO | {"bill_length_mm": "80"})
+    send(page)
+    page.locator("#answer .warning").get_by_role("link", name="Bill length").click()
+    expect(page.locator("#bill_length_mm")).to_be_focused()
+
+
+def test_a_compared_model_opens(page: Page, penguins_url: str) -> None:
+    """A model's name in the comparison brings its full answer, and the menu follows."""
+    page.goto(penguins_url)
+    ask(page, "*")
+    expect(page.locator(".verdict")).to_be_visible()
+    check_sound(page)
+    page.get_by_role("button", name="Random forest").click()
+    expect(page.locator("#answer .origin")).to_contain_text("Random forest")
+    expect(page.locator("#model")).to_have_value("forest")
+
+
+def test_a_compared_model_opens_without_javascript(plain: Page, penguins_url: str) -> None:
+    """With scripts off as well, a model's name brings its full answer to the same input."""
+    plain.goto(penguins_url)
+    ask(plain, "*")
+    plain.get_by_role("button", name="Random forest").click()
+    expect(plain.locator("#answer .label")).to_have_text("Gentoo")
+    expect(plain.locator("#answer .origin")).to_contain_text("Random forest")
+    expect(plain.locator("#model")).to_have_value("forest")
+
+
+def test_mistakes_without_javascript(browser: Browser, penguins_url: str) -> None:
+    """With scripts off, what was typed stays, and the panel leads to each marked field."""
+    with opened(browser, may_fail=True, scripts=False) as page:
+        page.goto(penguins_url)
+        fill(page, GENTOO | {"bill_length_mm": "long", "body_mass_g": "heavy"})
+        send(page)
+        expect(page.locator("#answer .marked a")).to_have_text(["Bill length", "Body mass"])
+        expect(page.locator("#bill_length_mm")).to_have_value("long")
+        expect(page.locator("#flipper_length_mm")).to_have_value("218")
+
+
+def test_a_long_wait_is_told_and_ends(bare: Page, penguins_url: str) -> None:
+    """After three seconds the page says that it is still at work; in the end, that it gave up."""
+    bare.clock.install()
+    bare.goto(penguins_url)
+    held: list[Route] = []
+    bare.route(penguins_url, lambda route: held.append(route))
+    ask(bare, "tree")
+    expect(bare.locator("#answer")).to_have_attribute("aria-busy", "true")
+    bare.clock.fast_forward(3100)
+    expect(bare.locator("#answer .waiting")).to_have_text("Still working…")
+    expect(bare.locator("#said")).to_have_text("Still working…")
+    bare.clock.fast_forward(62_000)
+    alert = bare.locator("#answer [role=alert]")
+    expect(alert).to_contain_text("There was no answer within 65 seconds.")
+    expect(bare.locator("#answer .waiting")).to_have_count(0)
+    expect(alert.get_by_role("button", name="Try again")).to_be_enabled()
+    check_sound(bare)
+
+
+def test_an_overloaded_server_is_asked_again(bare: Page, penguins_url: str) -> None:
+    """The page counts down to when it may be sent again; then the same button does it."""
+    bare.clock.install()
+    bare.goto(penguins_url)
+    busy = """<div class="problem" role="alert"><h2>Try again later</h2><p>Too much at once</p>
+      <p><button class="second" form="form" data-retry="5">Try again</button></p></div>"""
+    answer = {"status": 503, "content_type": "text/html", "headers": {"X-Request-Id": "1"}}
+    bare.route(penguins_url, lambda route: route.fulfill(body=busy, **answer))
+    ask(bare, "tree")
+    again = bare.locator("#answer [data-retry]")
+    expect(again).to_have_text("Try again in 5 s")
+    expect(again).to_be_disabled()
+    for _ in range(5):
+        bare.clock.run_for(1000)
+    expect(again).to_have_text("Try again")
+    bare.unroute(penguins_url)
+    again.click()
+    expect(bare.locator("#answer .label")).to_have_text("Gentoo")
+
+
+def test_figures_that_cannot_be_loaded(bare: Page, penguins_url: str) -> None:
+    """Without the libraries the picture that the server has drawn stays."""
+    bare.route("**/vega*.js", lambda route: route.abort())
+    bare.goto(penguins_url)
+    with bare.expect_event("requestfailed"):
+        ask(bare, "bnn")
+        bare.locator("#answer .figures").scroll_into_view_if_needed()
+    expect(bare.locator("#answer svg.drawn")).to_be_visible()
+    expect(bare.locator("#answer svg.marks")).to_have_count(0)
+    check_sound(bare)
+
+
+def test_figures_wait_until_they_are_near(page: Page, requested: list[Request]) -> None:
+    """What lies far below the view loads nothing until one scrolls to it."""
+    page.set_viewport_size({"width": 360, "height": 300})
+    page.evaluate("document.getElementById('answer').scrollIntoView = () => undefined")
+    ask(page, "bnn")
+    expect(page.locator("#said")).to_contain_text("Gentoo")
+    # What is near is told with the next frame.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    expect(page.locator("script[src*='/vega']")).to_have_count(0)
+    page.locator("#answer .figures").scroll_into_view_if_needed()
+    expect(page.locator("#answer svg.marks")).to_be_visible()
+    assert loaded(requested) == LIBRARIES

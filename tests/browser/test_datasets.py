@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from podium.cli import DEMOS
 from tests.browser.conftest import opened
+from tests.browser.sound import check_sound
 from tests.browser.test_page import DROP
 
 PENGUINS = DEMOS / "penguins" / "data" / "penguins.csv"
@@ -96,7 +97,8 @@ def test_the_figures_are_drawn(page: Page, scored: str) -> None:
     groups = page.locator(".model-figures")
     for place in (0, 1):
         if place:
-            groups.nth(place).locator("summary").click()
+            groups.nth(place).locator("> summary").click()
+        groups.nth(place).locator("[data-figure]").first.scroll_into_view_if_needed()
         figures = groups.nth(place).locator("[data-figure]")
         expect(groups.nth(place).locator("svg.marks")).to_have_count(figures.count())
         assert figures.count() > 4
@@ -115,31 +117,85 @@ def test_the_results_can_be_downloaded(page: Page, scored: str) -> None:
     assert names == ["penguins-results.csv", "penguins-results.parquet", "penguins-report.html"]
 
 
-def test_the_first_rows_begin_with_the_answers(page: Page, scored: str) -> None:
-    """The page shows 20 rows; what the first model says stands first."""
+def test_the_rows_are_chosen_and_sorted(page: Page, scored: str) -> None:
+    """The wrong answers of a model are two clicks away, sorted by a third; a link shows the same.
+
+    The page is never loaded again, and the focus stays where it was.
+    """
     page.goto(scored)
-    preview = page.locator(".preview")
-    expect(preview.locator("tbody tr")).to_have_count(20)
-    expect(preview.locator("thead th").nth(1)).to_have_text("podium_label_bnn")
-    expect(preview.locator("tbody tr").first.locator("td").first).to_have_text("Adelie")
-    reason = preview.locator("tbody tr").nth(3).locator("td").first
+    page.evaluate("window.same = true")
+    rows = page.locator("#rows")
+    expect(rows.locator("tbody tr")).to_have_count(50)
+    reason = rows.locator("tbody tr").nth(3).locator("td").first
     expect(reason).to_contain_text("is missing")
-    assert int(reason.get_attribute("colspan") or 1) > 8
+    rows.get_by_role("link", name="Decision tree").click()
+    expect(rows.locator(".views.small [aria-current]")).to_have_text("Decision tree")
+    rows.get_by_role("link", name="Wrong answers").click()
+    expect(rows.locator("tbody tr")).to_have_count(13)
+    expect(rows.locator(".tag.wrong")).to_have_text(["wrong"] * 13)
+    rows.get_by_role("link", name="bill_length_mm", exact=True).click()
+    expect(page).to_have_url(f"{scored}?rows=wrong&model=tree&sort=c1#rows")
+    expect(rows.locator("[aria-sort=ascending]")).to_contain_text("bill_length_mm")
+    assert page.evaluate("[window.same, document.activeElement.id]") == [True, "sort-c1"]
+    expect(page.locator("#said")).to_contain_text("Sorted by bill_length_mm, the smallest first.")
+    shown = rows.locator("tbody").inner_text()
+    check_sound(page)
+    page.goto(page.url)
+    assert rows.locator("tbody").inner_text() == shown
+
+
+def test_rows_page_by_page_without_javascript(plain: Page, scored: str) -> None:
+    """Without scripts the least sure rows are links away, page by page, and as a file."""
+    plain.goto(scored)
+    rows = plain.locator("#rows")
+    rows.get_by_role("link", name="Least sure first").click()
+    expect(rows).to_contain_text("1 to 50 of 342. Sorted by the probability of the answer")
+    rows.get_by_role("link", name="Later").click()
+    expect(rows).to_contain_text("51 to 100 of 342")
+    rows.get_by_role("link", name="Earlier").click()
+    with plain.expect_download() as download:
+        rows.get_by_role("link", name="These rows as CSV").click()
+    assert download.value.suggested_filename == "penguins-unsure.csv"
+    assert len(download.value.path().read_text().splitlines()) == 343
+
+
+def test_figures_have_their_numbers(plain: Page, scored: str) -> None:
+    """Without scripts a table tells what a figure would show."""
+    plain.goto(scored)
+    figure = plain.locator("figure[data-name=confusion]").first
+    figure.get_by_text("The numbers").click()
+    expect(figure.locator("tbody tr").nth(1)).to_contain_text("Chinstrap")
+    expect(figure.locator("tbody tr").nth(1).locator("td")).to_have_text(["1", "67", "0"])
 
 
 def test_the_columns_are_looked_at_first(page: Page, penguins_url: str) -> None:
-    """Before it is scored one sees what each column is taken for, and starts it."""
+    """Before it is scored one sees how columns and rows are understood, and starts it."""
     page.goto(f"{penguins_url}datasets")
     page.set_input_files("#file", PENGUINS)
-    page.get_by_role("button", name="Check the file first").click()
+    page.get_by_role("button", name="Check the file").click()
     finished(page, "Ready to be scored")
-    row = page.locator(".columns-taken tr", has_text="bill_length_mm")
-    expect(row.locator("td")).to_have_text(re.compile(r"Bill length\s+in mm"))
-    expect(page.locator(".columns-taken tr", has_text="species").locator("td")).to_contain_text(
-        "the answers"
-    )
+    heads = page.locator(".understood thead th")
+    expect(heads.filter(has_text="bill_length_mm")).to_contain_text("Bill length in mm")
+    expect(heads.filter(has_text="species")).to_contain_text("the true answers")
+    expect(heads.filter(has_text="year")).to_contain_text("kept as it is")
+    expect(page.locator(".understood tbody tr").first).to_contain_text("39.1")
+    expect(page.locator(".warning")).to_contain_text("2 rows cannot be scored as they are")
+    expect(page.locator(".warning li").first).to_contain_text("bill_length_mm: is missing")
+    check_sound(page)
     page.get_by_role("button", name="Score 344 rows").click()
     finished(page)
+
+
+def test_a_column_that_may_be_left_out(page: Page, penguins_url: str, tmp_path: Path) -> None:
+    """A file without an optional column is taken, and the page says what is not known."""
+    page.goto(f"{penguins_url}datasets")
+    page.set_input_files("#file", table(tmp_path, without="sex"))
+    page.get_by_role("button", name="Check the file").click()
+    finished(page, "Ready to be scored")
+    expect(page.locator(".noted")).to_contain_text(
+        "There is no column sex, which may be left out: it is unknown in every row."
+    )
+    expect(page.get_by_role("button", name="Score 344 rows")).to_be_visible()
 
 
 def test_without_answers_they_are_counted(page: Page, penguins_url: str, tmp_path: Path) -> None:
@@ -237,13 +293,48 @@ def test_a_running_data_set_is_cancelled(page: Page, penguins_url: str, tmp_path
     assert page.request.get(address).status == 404
 
 
+def test_a_poll_that_changes_nothing(page: Page, penguins_url: str, tmp_path: Path) -> None:
+    """What the page has already is not sent again, and the page is left as it is."""
+    score(page, penguins_url, table(tmp_path, times=600))
+    with page.expect_response(lambda answer: answer.status == 304, timeout=LONG_MS) as same:
+        pass
+    assert same.value.request.headers["if-none-match"].startswith(('"', "W/"))
+    expect(page.locator("#progress")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    finished(page, "Cancelled")
+    check_sound(page)
+
+
+def test_a_server_that_is_away_for_a_while(
+    bare: Page, penguins_url: str, tmp_path: Path
+) -> None:  # fmt: skip
+    """The page says that it goes on asking, and goes on by itself; so it does after a sleep."""
+    score(bare, penguins_url, table(tmp_path, times=20))
+    bare.route("**/datasets/*", lambda route: route.abort())
+    expect(bare.locator("#progress .rate")).to_contain_text("this page goes on asking")
+    check_sound(bare)
+    bare.unroute_all(behavior="ignoreErrors")
+    finished(bare, "6,840 of 6,880 rows scored")
+
+
+def test_a_page_that_is_closed(browser: Browser, penguins_url: str, tmp_path: Path) -> None:
+    """The work goes on without the page; at its address one reads where it stands."""
+    with opened(browser) as first:
+        score(first, penguins_url, table(tmp_path, times=20))
+        expect(first.locator("#progress")).to_be_visible()
+        address = first.url
+    with opened(browser) as second:
+        second.goto(address)
+        finished(second, "6,840 of 6,880 rows scored")
+
+
 def test_going_back_to_a_removed_data_set(bare: Page, scored: str, penguins_url: str) -> None:
     """The browser's picture of how it was gives way to the words that it was removed."""
     bare.goto(scored)
     bare.route("**/datasets/*", lambda route: route.continue_(url=f"{scored[:-32]}{'0' * 32}"))
     bare.goto(f"{penguins_url}datasets")
     bare.go_back()
-    expect(bare.locator(".problem")).to_contain_text("It may have been removed")
+    expect(bare.locator(".problem")).to_contain_text("This data set is not here")
 
 
 def test_a_data_set_that_is_removed_meanwhile(
@@ -254,8 +345,9 @@ def test_a_data_set_that_is_removed_meanwhile(
     expect(bare.get_by_role("button", name="Cancel")).to_be_visible()
     address = bare.url
     bare.route("**/datasets/*", lambda route: route.continue_(url=f"{address[:-32]}{'0' * 32}"))
-    expect(bare.locator(".problem")).to_contain_text("It may have been removed")
+    expect(bare.locator(".problem")).to_contain_text("This data set is not here")
     expect(bare.get_by_role("button")).to_have_count(0)
+    expect(bare.get_by_role("link", name="Send a data set")).to_be_visible()
     bare.unroute_all(behavior="ignoreErrors")
     assert bare.request.delete(address).status in (200, 204)
 
@@ -264,7 +356,7 @@ def test_the_keyboard_goes_on_from_the_heading(page: Page, penguins_url: str) ->
     """Who has sent a file is on the heading of its page, not before all links."""
     page.goto(f"{penguins_url}datasets")
     page.set_input_files("#file", PENGUINS)
-    page.get_by_role("button", name="Check the file first").press("Enter")
+    page.get_by_role("button", name="Check the file").press("Enter")
     expect(page.locator("h1.file")).to_be_focused()
 
 
@@ -281,8 +373,11 @@ def test_one_model_at_least(page: Page, penguins_url: str) -> None:
 def test_a_removed_data_set_is_told_of(bare: Page, penguins_url: str) -> None:
     """An address that holds nothing any more says so in words."""
     bare.goto(f"{penguins_url}datasets/{'0' * 32}")
-    expect(bare.locator(".problem")).to_contain_text("data set")
-    expect(bare.get_by_role("link", name="To the page")).to_be_visible()
+    expect(bare.get_by_role("heading")).to_have_text(["This data set is not here"])
+    expect(bare.locator(".problem")).to_contain_text("A data set is kept for 1 day")
+    check_sound(bare)
+    bare.get_by_role("link", name="Send a data set").click()
+    expect(bare.locator("#upload")).to_be_visible()
 
 
 def test_a_dropped_file_and_the_example_are_taken(page: Page, penguins_url: str) -> None:
@@ -327,6 +422,7 @@ def test_names_fit_into_narrow_figures(page: Page, scored: str) -> None:
     page.goto(scored)
     for name in ("metrics", "confusion", "spread"):
         figure = page.locator(f"figure[data-name={name}]").first
+        figure.scroll_into_view_if_needed()
         expect(figure.locator("svg.marks")).to_be_visible()
         edge = figure.bounding_box()
         assert edge is not None
@@ -345,10 +441,10 @@ def test_the_pages_fit_the_width(page: Page, scored: str, penguins_url: str) -> 
     page.goto(f"{penguins_url}datasets")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.goto(scored)
-    expect(page.locator(".model-figures[open] svg.marks").first).to_be_visible()
-    for group in page.locator(".model-figures summary").all()[1:]:
+    for group in page.locator(".model-figures > summary").all()[1:]:
         group.click()
     last = page.locator(".model-figures").last
+    last.locator("[data-figure]").first.scroll_into_view_if_needed()
     expect(last.locator("svg.marks")).to_have_count(
         last.locator("[data-figure]").count(), timeout=LONG_MS
     )

@@ -33,7 +33,7 @@ def fill(page: Page, values: dict[str, str]) -> None:
     """Type a bird's measures."""
     for name, value in values.items():
         page.fill(f"#{name}", value)
-    page.select_option("#island", "Biscoe")
+    page.get_by_role("radio", name="Biscoe").check()
 
 
 def test_a_filled_form_is_answered_with_every_class(page: Page, penguins_url: str) -> None:
@@ -73,7 +73,7 @@ def test_an_example_fills_the_form(page: Page, penguins_url: str) -> None:
     """Following an example leaves its values in the form."""
     page.goto(penguins_url)
     page.get_by_role("link", name="A typical Gentoo").click()
-    assert page.locator("#island").input_value() == "Biscoe"
+    expect(page.get_by_role("radio", name="Biscoe")).to_be_checked()
     assert float(page.locator("#flipper_length_mm").input_value()) > 200
 
 
@@ -82,21 +82,22 @@ def test_an_example_keeps_the_chosen_model(page: Page, penguins_url: str) -> Non
     page.goto(penguins_url)
     page.select_option("#model", "tree")
     page.get_by_role("link", name="A typical Gentoo").click()
-    expect(page.locator("#island")).to_have_value("Biscoe")
+    expect(page.get_by_role("radio", name="Biscoe")).to_be_checked()
     expect(page.locator("#model")).to_have_value("tree")
 
 
 @pytest.mark.parametrize(("width", "stacked"), [(360, True), (1440, False)])
-def test_menu_and_button(page: Page, penguins_url: str, width: int, stacked: bool) -> None:
-    """Menu and button are equally high, and stand one above the other where it is narrow."""
+def test_menu_and_buttons(page: Page, penguins_url: str, width: int, stacked: bool) -> None:
+    """Menu and buttons are equally high; the buttons stand under each other where it is narrow."""
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(penguins_url)
-    menu = page.locator("#model").bounding_box()
-    button = page.get_by_role("button", name="Predict").bounding_box()
+    menu, button, other = (page.locator(one).bounding_box()
+                           for one in ("#model", ".predict", ".compare"))  # fmt: skip
     assert menu is not None
     assert button is not None
-    assert menu["height"] == button["height"]
-    assert (button["y"] > menu["y"] + menu["height"]) is stacked
+    assert other is not None
+    assert menu["height"] == button["height"] == other["height"]
+    assert (other["y"] > button["y"] + button["height"]) is stacked
     assert (button["width"] == menu["width"]) is stacked
 
 

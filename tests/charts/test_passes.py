@@ -93,7 +93,7 @@ def test_few_passes_have_no_band() -> None:
     )  # fmt: skip
     for layer in (0, 2):
         told = figure["layer"][layer]["encoding"]["tooltip"]
-        assert [one["field"] for one in told] == ["mean"]
+        assert [one["field"] for one in told] == ["label", "mean"]
     encoding = figure["layer"][0]["encoding"]
     assert (encoding["y"]["field"], encoding["y2"]["field"]) == ("mean", "mean")
     assert figure["description"] == (

@@ -163,7 +163,7 @@ def test_static_files_stay_inside(penguins: Client, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/"), ("GET", "/docs"), ("GET", "/static/page.css"), ("GET", "/theme.css"),
+    [("GET", "/"), ("GET", "/docs"), ("GET", "/static/page.css"), ("GET", "/static/theme.css"),
      ("GET", "/files/data/penguins.csv"), ("GET", "/models"), ("GET", "/nowhere"),
      ("POST", "/predict"), ("PUT", "/predict"), ("HEAD", "/"), ("OPTIONS", "/models")],
 )  # fmt: skip
@@ -177,7 +177,7 @@ def test_headers_of_every_answer(penguins: Client, method: str, path: str) -> No
         "default-src": ["'none'"], "script-src": ["'self'"], "style-src": ["'self'"],
         "img-src": ["'self'", "data:", "blob:"], "font-src": ["'self'"],
         "connect-src": ["'self'"], "form-action": ["'self'"], "frame-ancestors": ["'none'"],
-        "base-uri": ["'none'"],
+        "base-uri": ["'none'"], "object-src": ["'none'"],
     }  # fmt: skip
 
 

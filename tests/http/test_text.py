@@ -255,14 +255,14 @@ def test_shown_calls_work(notes: Client, notes_server: Server, tmp_path: Path) -
 def test_text_page(notes: Client) -> None:
     """The page has a labelled area for a text, and says how long it may be."""
     page = page_of(notes.get("/"))
-    labels = {label.attributes["for"]: label.text for label in page.all("label")}
+    labels = {e.attributes["for"]: e.text for e in page.all("label") if "for" in e.attributes}
     area = page.by_id("text")
     assert labels == {"text": "Text"}
     assert (area.tag, area.attributes["name"]) == ("textarea", "text")
     assert area.attributes["dir"] == "auto"
     assert "required" in area.attributes
     assert area.attributes["aria-describedby"] == "text-note"
-    assert page.by_id("text-note").text == "At most 10,000 characters."
+    assert page.by_id("text-note").text == "At most 10,000 characters. Ctrl+Enter sends it."
     assert page.values() == {"text": "", "model": "crc"}
 
 

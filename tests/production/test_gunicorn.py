@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import podium.web
 from podium.production import gunicorn
 from podium.production.gunicorn import Address, settings, watched_files, worker_count
 from podium.spec import Feature, Limits, ModelSpec, Server, Spec, Task
@@ -99,4 +100,8 @@ def test_files_that_restart_the_workers(tmp_path: Path) -> None:
     for name in ("podium.toml", "steps.py", "deep/more.py", "about.md", "deep/card.md", "data.csv"):
         (tmp_path / name).write_text("")
     expected = {"podium.toml", "steps.py", "deep/more.py", "about.md", "deep/card.md"}
-    assert set(watched_files(tmp_path)) == {str(tmp_path / name) for name in expected}
+    watched = set(watched_files(tmp_path))
+    inside = {name for name in watched if name.startswith(str(tmp_path))}
+    assert inside == {str(tmp_path / name) for name in expected}
+    web = Path(podium.web.__file__).parent
+    assert {str(web / "static" / "page.css"), str(web / "templates" / "base.html")} <= watched

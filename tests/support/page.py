@@ -80,10 +80,13 @@ class Page(HTMLParser):
     def values(self) -> dict[str, str]:
         """Return what the form would send, by the field's name."""
         sent: dict[str, str] = {}
-        for element in self.elements:
+        for element in [one for form in self.all("form") for one in form.inside]:
             name = element.attributes.get("name", "")
             kind = element.attributes.get("type")
-            ticked = kind != "checkbox" or "checked" in element.attributes
+            if kind == "radio" and name:
+                sent.setdefault(name, "")
+            ticked = kind not in ("checkbox", "radio") or "checked" in element.attributes
+            ticked = ticked and bool(name)
             if element.tag == "input" and kind != "file" and ticked:
                 sent[name] = element.attributes.get("value", "")
             if element.tag == "textarea":

@@ -18,9 +18,18 @@ def rendered(text: str, folder: Path) -> tuple[str, set[str]]:
 
 
 def test_headings_stand_below_the_pages_own(tmp_path: Path) -> None:
-    """A first heading is the page's second; the sixth stays the sixth."""
-    html, _ = rendered("# One\n\n## Two\n\n###### Six\n", tmp_path)
-    assert html == "<h2>One</h2>\n<h3>Two</h3>\n<h6>Six</h6>\n"
+    """A first heading is the page's second; a level that is left out is not left out there."""
+    html, _ = rendered("# One\n\n## Two\n\n###### Six\n\n## Three\n", tmp_path)
+    assert html == "<h2>One</h2>\n<h3>Two</h3>\n<h4>Six</h4>\n<h3>Three</h3>\n"
+    html, _ = rendered("### Three\n\n# One\n", tmp_path)
+    assert html == "<h2>Three</h2>\n<h2>One</h2>\n"
+
+
+def test_a_cards_title_is_the_pages(tmp_path: Path) -> None:
+    """Where the text is the page, its first level is the page's first."""
+    (tmp_path / "card.md").write_text("# Title\n\n## Part\n")
+    html, _ = render(tmp_path / "card.md", NAMES.__contains__, "", top=1)
+    assert html == "<h1>Title</h1>\n<h2>Part</h2>\n"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +53,8 @@ def test_pictures_and_links_lead_to_the_folder(tmp_path: Path) -> None:
     """What is offered gets the prefix and is named; a leading ./ does not count."""
     html, used = rendered("![A](plot.png) [B](./data/table.csv)", tmp_path)
     assert html == (
-        '<p><img src="files/plot.png" alt="A" /> <a href="files/data/table.csv">B</a></p>\n'
+        '<p><img src="files/plot.png" alt="A" loading="lazy" /> '
+        '<a href="files/data/table.csv">B</a></p>\n'
     )
     assert used == {"plot.png", "data/table.csv"}
 
@@ -68,9 +78,10 @@ def test_other_links_stay_as_they_are(target: str, tmp_path: Path) -> None:
 
 
 def test_tables(tmp_path: Path) -> None:
-    """Tables are tables."""
+    """Tables are tables, in a place that scrolls and that the keyboard reaches."""
     html, _ = rendered("|a|b|\n|-|-|\n|1|2|\n", tmp_path)
-    assert "<table>" in html
+    assert html.startswith('<div class="scroll" tabindex="0"><table>\n')
+    assert html.endswith("</table></div>\n")
     assert "<td>2</td>" in html
 
 

@@ -12,10 +12,10 @@ from podium.prediction import (
     ValueUncertainty,
 )
 from podium.web.words import (
-    between,
     capitalised,
     coverage,
     form_of,
+    hesitation,
     likelihood,
     listed,
     measure,
@@ -23,6 +23,7 @@ from podium.web.words import (
     small,
     value_spread,
     value_words,
+    written_ends,
 )
 
 
@@ -119,9 +120,8 @@ def test_numbers_side_by_side_have_the_same_decimals() -> None:
     """A value is written like the ends of its intervals: zeros go where all numbers end in them."""
     certainty = ValueUncertainty(std=3.1, interval=(157.0, 168.21), prediction_interval=(150, 175))
     prediction = ValuePrediction(162.6, "mm", certainty, [])
-    assert (value_words(prediction), between((157.0, 162.6), "mm")) == (
-        "162.6 mm", "between 157.0 and 162.6 mm",
-    )  # fmt: skip
+    assert value_words(prediction) == "162.6 mm"
+    assert written_ends((157.0, 162.6), "mm") == {"low": "157.0", "high": "162.6 mm"}
     written = [f"{157:{form_of(prediction)}}", f"{1e12:{number_form([1e12], None)}}",
                f"{0:{number_form([0.0], 0.0)}}"]  # fmt: skip
     assert written == ["157.0", "1e+12", "0"]
@@ -146,6 +146,34 @@ def test_measure() -> None:
     assert [measure(1132.55, 0.53, "kg"), measure(1132.55, None), measure(12.3, 50, "s")] == [
         "1132.55 kg", "1133", "12.3 s",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shares", "covered", "words"),
+    [
+        ([0.67, 0.33], None, ""),
+        ([0.98, 0.02], ["A"], ""),
+        ([0.52, 0.45, 0.03], None, "the model hesitates between A and B."),
+        ([0.52, 0.45, 0.03], ["A"], "the model hesitates between A and B."),
+        ([0.4, 0.35, 0.25], None, "the model hesitates between A, B and C."),
+        ([0.25, 0.25, 0.25, 0.25], None, "the model hesitates between many classes."),
+        ([0.6, 0.1, 0.1, 0.1, 0.1], None,
+         "the model is not sure of it, though no other class comes close."),
+        ([0.9, 0.08, 0.02], ["A", "B"], "B cannot be ruled out."),
+        ([0.9, 0.06, 0.04], ["A", "B", "C"], "B, C cannot be ruled out."),
+    ],
+)  # fmt: skip
+def test_hesitation(shares: list[float], covered: list[str] | None, words: str) -> None:
+    """Where a class is less than likely, or its set holds others, the answer is not enough."""
+    certainty = ClassUncertainty(prediction_set=covered)
+    probabilities = dict(zip("ABCDE", shares, strict=False))
+    prediction = ClassPrediction("A", shares[0], probabilities, certainty, [])
+    assert hesitation(prediction) == (f"Do not rely on this answer alone: {words}" if words else "")
+
+
+def test_hesitation_without_probability() -> None:
+    """Of a label alone nothing is known."""
+    assert hesitation(ClassPrediction("A", None, None, ClassUncertainty(), [])) == ""
 
 
 def test_capitalised() -> None:

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from podium.charts.frame import SCHEMA, Floats, Spec, category, evenly, short
+from podium.messages import Message, joined, said
 from podium.prediction import ClassPrediction, Interval, Prediction, ValuePrediction
 
 MOST_CLASSES: Final = 6
@@ -146,23 +147,30 @@ def _scale(prediction: Prediction, target: str, columns: Sequence[Column]) -> _S
 def _figure(prediction: Prediction, target: str, columns: Sequence[Column], scale: _Scale) -> Spec:
     """Return what every figure has; its description says it to those who do not see it."""
     passes, level = len(columns[0].values), prediction.uncertainty.interval_level
-    of = f"the {target}" if isinstance(prediction, ValuePrediction) else "how probable a class is"
-    told = [
-        f"{column.label}{': ' if column.label else ''}mean {column.mean:{scale.form}}"
-        + (
-            f", {level:.0%} interval from {column.interval[0]:{scale.form}} "
-            f"to {column.interval[1]:{scale.form}}."
-            if column.interval
-            else "."
-        )
-        for column in columns
-    ]
+    if isinstance(prediction, ValuePrediction):
+        head = said("What %(passes)s passes or members say of the %(target)s.",
+                    passes=passes, target=target)  # fmt: skip
+    else:
+        head = said("What %(passes)s passes or members say of how probable a class is.",
+                    passes=passes)  # fmt: skip
+    told = (_in_words(column, scale.form, f"{level:.0%}" if level else "") for column in columns)
     return {
         "$schema": SCHEMA,
-        "description": " ".join([f"What {passes} passes or members say of {of}.", *told]),
+        "description": joined([head, *told]),
         "background": "transparent",
         "width": "container",
     }
+
+
+def _in_words(column: Column, form: str, level: str) -> Message:
+    mean = f"{column.mean:{form}}"
+    if column.interval:
+        low, high = (f"{end:{form}}" for end in column.interval)
+        told = said("mean %(mean)s, %(level)s interval from %(low)s to %(high)s.",
+                    mean=mean, level=level, low=low, high=high)  # fmt: skip
+    else:
+        told = said("mean %(mean)s.", mean=mean)
+    return said("%(label)s: %(told)s", label=column.label, told=told) if column.label else told
 
 
 def _bands(columns: Sequence[Column], scale: _Scale) -> Spec:
@@ -182,7 +190,7 @@ def _bands(columns: Sequence[Column], scale: _Scale) -> Spec:
                           axis=axis if any(labels) else None),
             "y": {"field": low, **scale.encoding},
             "y2": {"field": high},
-            "tooltip": _told(scale, *dict.fromkeys(("mean", low, high))),
+            "tooltip": [*_named(labels), *_told(scale, *dict.fromkeys(("mean", low, high)))],
         },
     }  # fmt: skip
 
@@ -210,6 +218,7 @@ def _mean_lines(columns: Sequence[Column], scale: _Scale) -> Spec:
     ends = [{"left": round(place - _HALF, 3), "right": round(place + _HALF, 3)}
             for place in np.arange(len(columns)) + 0.5]  # fmt: skip
     rows = [_summary(column, scale) | end for column, end in zip(columns, ends, strict=True)]
+    named = _named([column.label for column in columns])
     return {
         "data": {"values": rows},
         "mark": {"type": "rule", "style": "mean", "aria": False},
@@ -217,7 +226,7 @@ def _mean_lines(columns: Sequence[Column], scale: _Scale) -> Spec:
             "x": _along("left", len(columns)),
             "x2": {"field": "right"},
             "y": {"field": "mean", "type": "quantitative"},
-            "tooltip": _told(scale, *dict.fromkeys(("mean", *_ends(columns)))),
+            "tooltip": [*named, *_told(scale, *dict.fromkeys(("mean", *_ends(columns))))],
         },
     }
 
@@ -251,11 +260,19 @@ def _mean_rule(column: Column, scale: _Scale) -> Spec:
     }
 
 
+def _named(labels: Sequence[str]) -> list[Spec]:
+    """Return the first line of a tooltip: the whole label, which an axis may have cut."""
+    return [{"field": "label", "title": "class", "type": "nominal"}] if any(labels) else []
+
+
 def _told(scale: _Scale, *fields: str) -> list[Spec]:
     """Return the lines of a tooltip."""
-    titles = {"value": "one pass or member", "low": "from", "high": "to"}
+    titles = {
+        "value": said("one pass or member"), "low": said("from"), "high": said("to"),
+        "mean": said("mean"), "passes": said("passes"),
+    }  # fmt: skip
     return [
-        {"field": field, "title": titles.get(field, field), "type": "quantitative"}
+        {"field": field, "title": titles[field], "type": "quantitative"}
         | ({} if field == "passes" else {"format": scale.form})
         for field in fields
     ]

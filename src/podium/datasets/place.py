@@ -39,6 +39,11 @@ class Place(NamedTuple):
         """What was found, as JSON; there once all results are."""
         return self.folder / "findings.json"
 
+    @property
+    def look(self) -> Path:
+        """What its rows look like, as JSON; there for one that waits to be started."""
+        return self.folder / "look.json"
+
     def results(self, kind: Format) -> Path:
         """The results in a format."""
         return self.folder / f"results.{kind}"
@@ -58,7 +63,7 @@ class Place(NamedTuple):
     def forget_work(self) -> None:
         """Remove what was taken in and scored, but for results."""
         self.clean()
-        for file in (self.work, self.work.with_name(self.work.name + ".wal")):
+        for file in (self.look, self.work, self.work.with_name(self.work.name + ".wal")):
             file.unlink(missing_ok=True)
 
     def forget_all_but_results(self) -> None:

@@ -14,6 +14,7 @@ from podium.datasets.judging import find
 from podium.datasets.place import Format, Place, Progress
 from podium.datasets.reading import Upload, stage
 from podium.datasets.scoring import Scoring
+from podium.datasets.scoring.looking import look
 from podium.datasets.wishes import Staged, Wishes
 from podium.datasets.work import Work
 from podium.datasets.writing import Export
@@ -34,6 +35,12 @@ def take_in(app: App, place: Place, upload: Upload, wishes: Wishes, progress: Pr
             lambda part: progress("reading", int(part * 100), 100),
             app.spec.limits,
         )
+
+
+def look_over(app: App, place: Place, staged: Staged) -> None:
+    """Keep what the rows of a data set that is taken in look like, for its sender to see."""
+    with Work(place.work) as work:
+        place.write(place.look, look(app.signature, staged, work))
 
 
 def run(

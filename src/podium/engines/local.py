@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from podium.engines import R, T, Work
 from podium.errors import ModelError, Overloaded, PodiumError
+from podium.messages import said
 from podium.runtimes import Arrays, Model
 
 TOGETHER: Final = 4
@@ -104,14 +105,18 @@ class LocalEngine:
                 self._free -= 1
                 return
             if len(self._queue) >= self._limit:
-                raise Overloaded("Too many requests are waiting for the model; try again shortly")
+                raise Overloaded(
+                    said("Too many requests are waiting for the model; try again shortly")
+                )
             self._queue.append(place)
         if place.turn.acquire(timeout=self.timeout_s):
             return
         with self._lock:
             if place in self._queue:
                 self._queue.remove(place)
-                raise Overloaded(f"No room for the model within {self.timeout_s:g} s")
+                raise Overloaded(
+                    said("No room for the model within %(time)s s", time=f"{self.timeout_s:g}")
+                )
         place.turn.acquire()  # somebody is at it
 
     def _lead(self, place: _Place[T, R], do: Work[T, R]) -> None:

@@ -1,8 +1,9 @@
-"""The table of the jobs, in SQLite or PostgreSQL."""
+"""The tables of jobs and of kept answers, in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import sqlite3
 import threading
@@ -48,6 +49,22 @@ jobs: Final = sa.Table(
     sa.Column("leased_until", sa.Double),
 )
 _by_age: Final = sa.Index("podium_jobs_by_age", jobs.c.application, jobs.c.created)
+answers: Final = sa.Table(
+    "podium_answers",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("application", sa.String(200), nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("removed_at", sa.Double, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("form", sa.Text, nullable=False),
+    sa.Column("answers", sa.Text, nullable=False),
+    sa.Column("image", sa.LargeBinary),
+)
+# Holds all that is asked of answers when the oldest give way, which are then not read themselves.
+_answers_by_age: Final = sa.Index(
+    "podium_answers_by_age", answers.c.application, answers.c.created, answers.c.size
+)
 versions: Final = sa.Table(
     "podium_version",
     metadata,
@@ -69,8 +86,8 @@ class Database:
         self._reopening = threading.Lock()
 
     @classmethod
-    def open(cls, url: str) -> Database:
-        """Connect, and make the table where there is none.
+    def open(cls, url: str, busy_s: float | None = None) -> Database:
+        """Connect, and make the tables where there are none; wait for locks as long as told.
 
         Raises:
             StateError: the address is wrong, or the database cannot be used.
@@ -78,7 +95,7 @@ class Database:
             MissingExtra: the driver is not installed.
         """
         address = _address(url)
-        engine = _engine(address)
+        engine = _engine(address, BUSY_S if busy_s is None else busy_s)
         try:
             _prepare(engine)
         except (SQLAlchemyError, sqlite3.Error) as err:
@@ -181,17 +198,25 @@ _EXPECTED: Final = (
 )
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, busy_s: float) -> Engine:
     if url.drivername == "sqlite":
         # With a journal, not a write-ahead log: that would be mixed up with a new file's where the
         # old one was deleted, and a transaction here takes milliseconds.
-        return sa.create_engine(url, connect_args={"timeout": BUSY_S})
+        engine = sa.create_engine(url, connect_args={"timeout": busy_s})
+        sa.event.listen(engine, "connect", _delete_for_good)
+        return engine
     try:
         import psycopg  # noqa: F401
     except ImportError as err:
         raise MissingExtra("A PostgreSQL database", "postgresql") from err
-    limits = {"connect_timeout": int(BUSY_S), "options": f"-c lock_timeout={int(BUSY_S)}s"}
+    limits = {"connect_timeout": math.ceil(busy_s),
+              "options": f"-c lock_timeout={math.ceil(busy_s)}s"}  # fmt: skip
     return sa.create_engine(url, pool_pre_ping=True, connect_args=limits)
+
+
+def _delete_for_good(connection: sqlite3.Connection, _: object) -> None:
+    """Have what is deleted overwritten: a picture must not be left in a free page of the file."""
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _prepare(engine: Engine) -> None:
@@ -211,6 +236,9 @@ def _prepare(engine: Engine) -> None:
                 f"The database of jobs was made by a later Podium: its version is {found}, "
                 f"and this Podium knows {VERSION}. Update Podium, or choose another --database."
             )
+        # Also in a database from before there were answers: an older Podium does not miss them.
+        con.execute(CreateTable(answers, if_not_exists=True))
+        con.execute(CreateIndex(_answers_by_age, if_not_exists=True))
 
 
 def _shown(url: URL) -> str:

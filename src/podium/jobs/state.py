@@ -18,6 +18,7 @@ from podium.errors import StateError
 from podium.jobs.job import ID
 
 if TYPE_CHECKING:
+    from podium.jobs.answers import AnswerStore
     from podium.jobs.store import JobStore
 
 OWN: Final = "jobs.sqlite"
@@ -66,6 +67,18 @@ class StateFolder:
         store = JobStore.open(self.database_url, self.application, keep_s)
         self._belong_to(store.database_id if self.database else OWN)
         return store
+
+    def answers(self) -> AnswerStore:
+        """Open the database for the kept answers, of which nothing lies in the folder itself.
+
+        Raises:
+            StateError: it cannot be used.
+            MissingExtra: its driver is not installed.
+            DatabaseDamaged: its file is damaged.
+        """
+        from podium.jobs.answers import AnswerStore
+
+        return AnswerStore.open(self.database_url, self.application)
 
     def _belong_to(self, database: str) -> None:
         """Note which database the folder belongs to.

@@ -18,8 +18,10 @@ from sqlalchemy import ColumnElement, Row
 
 from podium.datasets.wishes import Staged, Wishes
 from podium.errors import StateError, WrongState
+from podium.jobs.answers import AnswerStore
 from podium.jobs.database import Database, jobs
 from podium.jobs.job import ENDED, ID, WAITING, Job, State
+from podium.messages import said
 
 KEEP_S: Final = 86400.0
 WORKED_ON: Final = ("received", "queued", "running")
@@ -49,6 +51,11 @@ class JobStore:
             MissingExtra: the driver is not installed.
         """
         return cls(Database.open(url), application, keep_s)
+
+    @property
+    def answers(self) -> AnswerStore:
+        """The kept answers in the same database."""
+        return AnswerStore(self._database, self.application)
 
     @property
     def database_id(self) -> str:
@@ -203,7 +210,10 @@ class JobStore:
             changed = _job(found.one_or_none())
         refused = None if changed else self.get(job_id)
         if refused:
-            raise WrongState(f"This data set is {refused.state}: it cannot be {verb} now.")
+            raise WrongState(
+                said("This data set is %(state)s: it cannot be %(verb)s now.",
+                     state=refused.state, verb=verb)
+            )  # fmt: skip
         return changed
 
     def _update(self, job_id: str, owner: str, values: dict[str, Any]) -> bool:

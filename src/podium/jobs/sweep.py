@@ -1,4 +1,4 @@
-"""What is over is removed: jobs after their time or when told, folders without a job.
+"""What is over is removed: jobs and answers after their time, folders without a job.
 
 Files go before the row that names them: on a full disk the database takes no change until they are
 gone. A row that is left without its files goes with the next sweep, or when told again.
@@ -57,12 +57,14 @@ def clear_lost(store: JobStore, state: StateFolder, job_id: str) -> None:
 
 
 def sweep(store: JobStore, state: StateFolder, now: float) -> None:
-    """Remove the jobs whose time has come, and folders that belong to no job any more."""
+    """Remove jobs and answers whose time has come, and folders that belong to no job any more."""
     expired = store.expired(now)
     for job_id in expired:
         shutil.rmtree(state.place(job_id).folder, ignore_errors=True)
     if expired:
         log.info("Data sets whose time is over were removed: %s", len(store.remove_expired(now)))
+    if over := store.answers.remove_expired(now):
+        log.info("Kept answers whose time is over were removed: %s", over)
     if not state.datasets.is_dir():
         return
     # Listed before the jobs are asked for: a folder made meanwhile is not among them.

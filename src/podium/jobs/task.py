@@ -16,7 +16,7 @@ from podium.calibrated import calibration_file
 from podium.datasets.dataset import asked_models
 from podium.datasets.place import Place, Step
 from podium.datasets.reading import Upload
-from podium.datasets.run import run, take_in
+from podium.datasets.run import look_over, run, take_in
 from podium.errors import DISK_FULL, DataError, Mistake, ModelError, RequestError, SpecError
 from podium.jobs.job import Job
 from podium.jobs.progress import JobProgress
@@ -64,6 +64,7 @@ class Task:
             staged = take_in(self._app, self._place, self._upload, job.wishes, self._progress)
             known = {"staged": staged, "rows": staged.rows}
             if not job.start:
+                look_over(self._app, self._place, staged)
                 return {"state": "ready", "step": None, "attempts": 0, **known}
             self._progress.tell(state="running", **known)
         self._found_on(Basis(job.wishes.target, self._deciding()))

@@ -57,7 +57,7 @@ def run_worker(
     """
     os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     log_to_stderr()
-    keep_s = parse(folder.resolve()).spec.limits.dataset_keep
+    keep_s = parse(folder.resolve()).spec.dataset_keep
     place = state_folder(folder, state, database, key)
     store = place.store(keep_s)
     guard = Guard(store, place, own_name())

@@ -20,6 +20,7 @@ from podium.errors import (
     SpecError,
 )
 from podium.folder import FILE
+from podium.messages import said
 from podium.options import DEFAULT_LEVEL, Options
 from podium.pipeline.calibration import Calibration
 from podium.pipeline.decode import Items
@@ -121,7 +122,7 @@ class Pipeline:
 
     def _check_seed(self, options: Options) -> None:
         if options.seed is not None and not all(member.reproducible for member in self.members):
-            message = "this model keeps a random state of its own; leave seed out"
+            message = said("this model keeps a random state of its own; leave seed out")
             raise InvalidInput([FieldError("seed", message)])
 
     def _check_size(self, count: int, options: Options) -> None:
@@ -131,10 +132,14 @@ class Pipeline:
         told = "samples" in options.include
         most = max(1, (MAX_TOLD if told else MAX_SCORES) // each)
         if count > most:
-            message = (
-                f"{count} inputs of {self.passes} passes{' with include=samples' if told else ''} "
-                f"are too many at once; send at most {most} at a time"
-            )
+            numbers = {"count": count, "passes": self.passes, "most": most}
+            message = said(
+                "%(count)s inputs of %(passes)s passes with include=samples are too many at once; "
+                "send at most %(most)s at a time", **numbers
+            ) if told else said(
+                "%(count)s inputs of %(passes)s passes are too many at once; send at most %(most)s "
+                "at a time", **numbers
+            )  # fmt: skip
             raise RequestTooLarge(message, [FieldError("inputs", message)])
 
     def _predict_each(self, early: Early, items: Items, options: Options) -> list[Prediction]:

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct, structs
 from PIL.Image import Image
 
+from podium.messages import Message, said
 from podium.options import Options
 from podium.pipeline.conformal import (
     Coverage,
@@ -27,15 +28,21 @@ FORMAT: Final = 1
 SET: Final = "prediction_set"
 INTERVAL: Final = "prediction_interval"
 
-_EMPTY: Final[dict[str, str]] = {
-    "lac": "No label fits at a confidence level of {:g}: the model is surer of most rows that it "
-           "was calibrated on than of this input, which is a hard one or unlike them. A higher "
-           "confidence_level names labels.",
-    "aps": "No label is left at a confidence level of {:g}: this method draws by chance whether "
-           "the last label stays, and of an input that the model is sure of it is the only one. A "
-           "higher confidence_level leaves more labels.",
+_EMPTY: Final[dict[str, Message]] = {
+    "lac": said(
+        "No label fits at a confidence level of %(level)s: the model is surer of most rows that it "
+        "was calibrated on than of this input, which is a hard one or unlike them. A higher "
+        "confidence_level names labels."
+    ),
+    "aps": said(
+        "No label is left at a confidence level of %(level)s: this method draws by chance whether "
+        "the last label stays, and of an input that the model is sure of it is the only one. A "
+        "higher confidence_level leaves more labels."
+    ),
 }  # fmt: skip
-_FULL: Final = "Every label is possible at a confidence level of {:g}: the model rules none out."
+_FULL: Final = said(
+    "Every label is possible at a confidence level of %(level)s: the model rules none out."
+)
 
 
 class Calibration(Struct, frozen=True, kw_only=True):
@@ -89,9 +96,10 @@ class Calibration(Struct, frozen=True, kw_only=True):
     def _with_fewer(self, prediction: Prediction, made: int) -> Prediction:
         """Return an answer of fewer passes than those it was calibrated on, which vary more."""
         field = INTERVAL if isinstance(prediction, ValuePrediction) else SET
-        caution = Caution(field, "fewer_passes", (
-            f"The model was calibrated with {self.passes} passes and answered with {made}: the "
-            "truth may lie outside more often than the confidence level says."))  # fmt: skip
+        caution = Caution(field, "fewer_passes", said(
+            "The model was calibrated with %(passes)s passes and answered with %(made)s: the "
+            "truth may lie outside more often than the confidence level says.",
+            passes=self.passes, made=made))  # fmt: skip
         return structs.replace(prediction, warnings=[*prediction.warnings, caution])
 
     def _with_sets(
@@ -127,9 +135,9 @@ class Calibration(Struct, frozen=True, kw_only=True):
     def _of_size(self, size: int, labels: int, level: float) -> Caution | None:
         """Return what to know of a set that is empty or holds every label."""
         if size == 0:
-            return Caution(SET, "prediction_set_empty", _EMPTY[self.fit.method].format(level))
+            return Caution(SET, "prediction_set_empty", _at(_EMPTY[self.fit.method], level))
         if size == labels:
-            return Caution(SET, "prediction_set_full", _FULL.format(level))
+            return Caution(SET, "prediction_set_full", _at(_FULL, level))
         return None
 
     def not_reached(self, level: float) -> Caution | None:
@@ -137,11 +145,16 @@ class Calibration(Struct, frozen=True, kw_only=True):
         if self.fit.quantile(level) is not None:
             return None
         needed = labelled_rows_needed(level, self.fit.method)
-        field, outcome = ((SET, "The set holds every label.") if self.fit.method in _EMPTY
-                          else (INTERVAL, "There is no interval."))  # fmt: skip
-        return Caution(field, "level_not_reached", (
-            f"The model was calibrated on {self.rows} labelled rows; a confidence level of "
-            f"{level:g} needs {needed}. {outcome}"))  # fmt: skip
+        field, outcome = ((SET, said("The set holds every label.")) if self.fit.method in _EMPTY
+                          else (INTERVAL, said("There is no interval.")))  # fmt: skip
+        return Caution(field, "level_not_reached", said(
+            "The model was calibrated on %(rows)s labelled rows; a confidence level of "
+            "%(level)s needs %(needed)s. %(outcome)s",
+            rows=self.rows, level=f"{level:g}", needed=needed, outcome=outcome))  # fmt: skip
+
+
+def _at(template: Message, level: float) -> Message:
+    return Message(template, {"level": f"{level:g}"})
 
 
 def keys(items: Sequence[object]) -> Floats:

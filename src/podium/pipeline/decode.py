@@ -21,6 +21,7 @@ from PIL.Image import Image
 from podium.cells import MAX_INTEGER, MAX_NUMBER, printable
 from podium.cpus import available_cpus
 from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestTooLarge
+from podium.messages import said, told_by
 from podium.pipeline.columns import Columns
 from podium.pipeline.photo import MAX_REQUEST_PIXELS, decode, peek
 from podium.signature import Row, Signature, merged
@@ -83,21 +84,25 @@ class JsonReader:
             except InvalidInput as err:
                 errors += err.errors
             except TypeError as err:
-                errors.append(FieldError(f"inputs[{index}]", str(err)))
+                errors.append(FieldError(f"inputs[{index}]", told_by(err)))
         if errors:
             raise merged(errors)
         return rows
 
     def _check_count(self, items: Sequence[object]) -> None:
         if not items:
-            raise InvalidInput([FieldError("inputs", "is empty; expected at least one item")])
+            message = said("is empty; expected at least one item")
+            raise InvalidInput([FieldError("inputs", message)])
         check_count(len(items), self.limit)
 
 
 def check_count(count: int, limit: int) -> None:
     """Raise RequestTooLarge when a request has more items than [limits] rows."""
     if count > limit:
-        message = f"{count} items in one request; the limit is {limit} ([limits] rows)"
+        message = said(
+            "%(count)s items in one request; the limit is %(limit)s ([limits] rows)",
+            count=count, limit=limit,
+        )  # fmt: skip
         raise RequestTooLarge(message, [FieldError("inputs", message)])
 
 
@@ -116,10 +121,11 @@ def read_images(
     opened = _each(peek, bodies, fields)
     pixels = sum(one.width * one.height for one in opened)
     if pixels > MAX_REQUEST_PIXELS:
-        message = (
-            f"The images have {pixels // 10**6} megapixels together; the limit of one request is "
-            f"{MAX_REQUEST_PIXELS // 10**6}. Send fewer at a time."
-        )
+        message = said(
+            "The images have %(found)s megapixels together; the limit of one request is "
+            "%(limit)s. Send fewer at a time.",
+            found=pixels // 10**6, limit=MAX_REQUEST_PIXELS // 10**6,
+        )  # fmt: skip
         raise RequestTooLarge(message, [FieldError("image", message)])
     read = _decoders().map if len(opened) > 1 else map
     return _each(lambda one: decode(one, image), opened, fields, read)
@@ -138,7 +144,7 @@ def read_texts(signature: Signature, texts: Sequence[object], where: str) -> lis
                 raise ValueError(text.message)
             signature.check_text(text)
         except ValueError as err:
-            errors.append(FieldError(where.format(index), str(err)))
+            errors.append(FieldError(where.format(index), told_by(err)))
     if errors:
         raise merged(errors)
     return list(map(str, texts))
@@ -158,7 +164,7 @@ def _each(
         try:
             return stage(thing)
         except ValueError as err:
-            return FieldError(field, str(err))
+            return FieldError(field, told_by(err))
 
     found = list(run(attempt, things, fields))
     errors = [one for one in found if isinstance(one, FieldError)]

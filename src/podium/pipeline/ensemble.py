@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import FieldError, InvalidInput, ModelError
+from podium.messages import said
 from podium.pipeline.decode import Items
 from podium.pipeline.member import Member
 from podium.pipeline.postprocess import Scores
@@ -108,10 +109,11 @@ def shared_inputs(
     for file, own in arrays.items():
         if len(own) != len(first) or not all(map(np.array_equal, own.values(), first.values())):
             made = ", ".join(f"{name} {list(array.shape)}" for name, array in own.items())
-            message = (
+            message = said(
                 "a map of an ensemble needs members that get the same pictures; others than the "
-                f"first gets {file}: {made}"
-            )
+                "first gets %(file)s: %(arrays)s",
+                file=file, arrays=made,
+            )  # fmt: skip
             raise InvalidInput([FieldError("include", message)])
     return {member: dict(zip(arrays.get(file, first), first, strict=True))
             for file, member in members.items()}  # fmt: skip

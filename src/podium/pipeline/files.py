@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from podium.cpus import available_cpus
 from podium.errors import INSTALL
+from podium.messages import Message, said
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
 """Pillow's names of the formats that are read where their codec is installed; see `readable`."""
@@ -50,7 +51,7 @@ def open_header(body: bytes) -> ImageFile:
         ValueError: it is empty, of no known format, damaged, or made to keep a server busy.
     """
     if not body:
-        raise ValueError("is empty (0 bytes); expected an image file")
+        raise ValueError(said("is empty (0 bytes); expected an image file"))
     try:
         if body[:2] in (b"II", b"MM") and _strips(body) > MAX_STRIPS:
             raise ValueError(f"it is a TIFF of more than {MAX_STRIPS} strips")
@@ -62,7 +63,9 @@ def open_header(body: bytes) -> ImageFile:
     except UnidentifiedImageError as err:
         raise ValueError(_unknown(body)) from err
     except Exception as err:  # Pillow passes on whatever a damaged file causes
-        raise ValueError(f"cannot be read as an image; it may be damaged: {err}") from err
+        raise ValueError(
+            said("cannot be read as an image; it may be damaged: %(reason)s", reason=err)
+        ) from err
     return image
 
 
@@ -98,14 +101,16 @@ def _strips(body: bytes) -> int:
     return max((number for tag, _, number in entries if tag in _STRIPS), default=0)
 
 
-def _unknown(body: bytes) -> str:
+def _unknown(body: bytes) -> Message:
     if body[4:8] == b"ftyp" and body[8:12] in _HEIC and "HEIF" not in readable():
-        return (
+        return said(
             "is a HEIC photo, which this server does not read. Send it as JPEG (an iPhone takes "
             "JPEG under Settings, Camera, Formats, Most Compatible), or let the server read it: "
-            + INSTALL.format(extra="heic")
+            "%(command)s",
+            command=INSTALL.format(extra="heic"),
         )
-    return f"is not an image file of a known format: {', '.join(readable())}"
+    known = ", ".join(readable())
+    return said("is not an image file of a known format: %(known)s", known=known)
 
 
 def _heif() -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from podium.errors import FieldError, InvalidInput
+from podium.messages import said
 from podium.options import Options
 from podium.pipeline.decode import Items
 from podium.pipeline.frame import seen
@@ -116,16 +117,19 @@ class Maps:
         """
         limit_ms = round(self.limit_s * 1000)
         if self.image is None:
-            raise InvalidInput([FieldError("include", "map belongs to images; none are sent here")])
+            message = said("map belongs to images; none are sent here")
+            raise InvalidInput([FieldError("include", message)])
         if limit_ms == 0:
-            message = "map is turned off for this application ([limits] map)"
+            message = said("map is turned off for this application ([limits] map)")
             raise InvalidInput([FieldError("include", message)])
         errors: list[FieldError] = []
         if count > MAX_PICTURES:
-            message = f"map is for at most {MAX_PICTURES} images in one request; found {count}"
+            message = said("map is for at most %(limit)s images in one request; found %(count)s",
+                           limit=MAX_PICTURES, count=count)  # fmt: skip
             errors.append(FieldError("include", message))
         if options.map_ms is not None and options.map_ms > limit_ms:
-            message = f"expected at most {limit_ms} ([limits] map); found {options.map_ms}"
+            message = said("expected at most %(limit)s ([limits] map); found %(found)s",
+                           limit=limit_ms, found=options.map_ms)  # fmt: skip
             errors.append(FieldError("map_ms", message))
         if errors:
             raise InvalidInput(errors)
@@ -176,15 +180,15 @@ class Maps:
         watch: _Watch,
     ) -> OcclusionMap | Caution:
         if asked.scores.label_alone:
-            return _no_map("a map needs probabilities, and this model tells a label alone")
+            return _no_map(said("a map needs probabilities, and this model tells a label alone"))
         picture = self.picture(asked.inputs)
-        said = _said(asked.scores)[row]
-        best = int(said.argmax())
+        told = _mean(asked.scores)[row]
+        best = int(told.argmax())
 
         def ask(pixels: Pixels) -> Floats:
             watch.rest()
             feed = picture.feed(asked.inputs, row, pixels)
-            return _said(infer(feed, row))[:, best]
+            return _mean(infer(feed, row))[:, best]
 
         pixels = picture.pixels(asked.inputs)[row]
         batch = max(1, min(MAX_BATCH, MAX_VALUES // (pixels.size * self.passes)))
@@ -193,12 +197,12 @@ class Maps:
         took_ms = round((watch.read() - started) * 1000, 1)
         if found is None:
             return _no_map(
-                f"{max(0, budget_s) * 1000:.0f} ms are too few for a map by this model; allow it "
-                "more, up to [limits] map"
-            )
+                said("%(time)s ms are too few for a map by this model; allow it more, up to "
+                     "[limits] map", time=f"{max(0, budget_s) * 1000:.0f}")
+            )  # fmt: skip
         rows, columns = found.values.shape
         falls = [[None if np.isnan(value) else value for value in line]
-                 for line in (said[best] - found.values).tolist()]  # fmt: skip
+                 for line in (told[best] - found.values).tolist()]  # fmt: skip
         return OcclusionMap(
             label=prediction.label if isinstance(prediction, ClassPrediction) else None,
             rows=rows, columns=columns, values=falls,
@@ -207,7 +211,7 @@ class Maps:
         )  # fmt: skip
 
 
-def _said(scores: Scores) -> Floats:
+def _mean(scores: Scores) -> Floats:
     """Return the mean of the passes, shape (batch, classes), or (batch, 1) for a regression."""
     mean: Floats = scores.values.mean(axis=1)
     return mean.reshape(len(mean), -1)

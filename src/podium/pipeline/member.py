@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from podium.engines import Engine
 from podium.errors import FieldError, ModelError, RequestTooLarge
+from podium.messages import said
 from podium.pipeline.decode import Items
 from podium.pipeline.postprocess import Scores, custom_scores, find_head, find_value
 from podium.pipeline.preprocess import Encoder, custom_encoder, encoder
@@ -213,13 +214,20 @@ def images_together(image: Image) -> int:
 
 def _too_many(done: int, count: int, field: str, seconds: float) -> RequestTooLarge:
     if count == 1:
-        message = f"the answer takes longer than {seconds:g} s ([limits] timeout)"
+        message = said("the answer takes longer than %(time)s s ([limits] timeout)",
+                       time=f"{seconds:g}")  # fmt: skip
+    elif field == "image":
+        message = said(
+            "%(done)s of %(count)s images were answered within %(time)s s ([limits] timeout); "
+            "send fewer at a time",
+            done=done, count=count, time=f"{seconds:g}",
+        )  # fmt: skip
     else:
-        what = "images" if field == "image" else "inputs"
-        message = (
-            f"{done} of {count} {what} were answered within {seconds:g} s ([limits] timeout); "
-            "send fewer at a time"
-        )
+        message = said(
+            "%(done)s of %(count)s inputs were answered within %(time)s s ([limits] timeout); "
+            "send fewer at a time",
+            done=done, count=count, time=f"{seconds:g}",
+        )  # fmt: skip
     return RequestTooLarge(message, [FieldError(field, message)])
 
 

@@ -11,6 +11,7 @@ from PIL import Image as pil
 from PIL.Image import Image, Transpose
 from PIL.JpegImagePlugin import JpegImageFile
 
+from podium.messages import said
 from podium.pipeline.colour import to_srgb
 from podium.pipeline.files import open_header
 from podium.spec import Image as ImageSpec
@@ -52,8 +53,12 @@ def peek(body: bytes) -> Image:
     """
     image = open_header(body)
     if image.width * image.height > MAX_PIXELS:
-        found = f"has {image.width} x {image.height} pixels"
-        raise ValueError(f"{found}; at most {MAX_PIXELS // 10**6} megapixels are read")
+        raise ValueError(
+            said(
+                "has %(width)s x %(height)s pixels; at most %(limit)s megapixels are read",
+                width=image.width, height=image.height, limit=MAX_PIXELS // 10**6,
+            )
+        )  # fmt: skip
     return image
 
 
@@ -75,7 +80,9 @@ def decode(image: Image, spec: ImageSpec | None = None) -> Image:
         upright = to_srgb(_scaled(image, factor))
         upright = upright.transpose(_TURNS[turn]) if turn in _TURNS else upright
     except Exception as err:  # Pillow passes on whatever a damaged file causes
-        raise ValueError(f"cannot be read as an image; it may be damaged: {err}") from err
+        raise ValueError(
+            said("cannot be read as an image; it may be damaged: %(reason)s", reason=err)
+        ) from err
     if turn >= _SIDEWAYS:
         width, height = height, width
     left = upright.width - width if turn in _FROM_RIGHT else 0.0

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import FieldError, InvalidInput, ModelError
+from podium.messages import said
 
 Outputs = Mapping[str, NDArray[Any]]
 Activation = Literal["none", "softmax", "sigmoid", "one", "label"]
@@ -274,7 +275,9 @@ def _variances(told: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.
     if told.size != np.prod(shape):
         raise ModelError(f"The variances have the shape {told.shape}, the values {shape}")
     told = told.reshape(shape)
-    _refuse(~(np.isfinite(told) & (told >= 0)), "the model tells no variance for these values")
+    _refuse(
+        ~(np.isfinite(told) & (told >= 0)), said("the model tells no variance for these values")
+    )
     return told
 
 
@@ -287,7 +290,7 @@ def _check_spread(spread: Spread, probe: Outputs) -> None:
 
 
 def _check_finite(values: NDArray[np.float64]) -> None:
-    _refuse(~np.isfinite(values), "the model gives no finite answer for these values")
+    _refuse(~np.isfinite(values), said("the model gives no finite answer for these values"))
 
 
 def _refuse(wrong: NDArray[np.bool_], message: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from podium.cells import Cell
 from podium.errors import FieldError, InvalidInput, ModelError
+from podium.messages import said, told_by
 from podium.pipeline.columns import Columns
 from podium.pipeline.decode import Items
 from podium.pipeline.image import prepare
@@ -68,7 +69,7 @@ def custom_encoder(
         try:
             made = function(_plain(items, signature))
         except ValueError as err:
-            raise InvalidInput([FieldError("inputs", str(err))]) from err
+            raise InvalidInput([FieldError("inputs", told_by(err))]) from err
         arrays = made if isinstance(made, dict) else {(wanted or ["X"])[0]: made}
         missing = [name for name in wanted if name not in arrays]
         if missing:
@@ -219,7 +220,7 @@ def _cast(values: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     wrong = np.isinf(array) if dtype.kind == "f" else array != wide
     if wrong.any():
         items = np.flatnonzero(wrong.reshape(len(array), -1).any(axis=1))
-        message = f"a number is too large for the model, which takes {dtype}"
+        message = said("a number is too large for the model, which takes %(kind)s", kind=dtype)
         raise merged([FieldError(f"inputs[{index}]", message) for index in items])
     return array
 

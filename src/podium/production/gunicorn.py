@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from podium.cpus import available_cpus
 from podium.folder import FILE
@@ -14,6 +14,8 @@ from podium.spec import Spec
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+_WEB: Final = Path(__file__).parents[1] / "web"
 
 
 class Address(NamedTuple):
@@ -65,9 +67,10 @@ def settings(
 
 
 def watched_files(folder: Path) -> list[str]:
-    """Return the files whose change restarts the workers."""
-    code = [str(path) for path in folder.rglob("*.py")]
-    return [str(folder / FILE), *code, *(str(p) for p in folder.rglob("*.md"))]
+    """Return the files whose change restarts the workers: the application's, and the page's own."""
+    told = [path for kind in ("*.py", "*.md") for path in folder.rglob(kind)]
+    own = [path for part in ("templates", "static") for path in (_WEB / part).rglob("*.*")]
+    return [str(path) for path in (folder / FILE, *told, *own)]
 
 
 def run(

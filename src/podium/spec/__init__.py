@@ -19,13 +19,13 @@ from podium.spec.inputs import (
 )
 from podium.spec.model import Code, ModelSpec
 from podium.spec.serving import History, Limits, Server, Theme
-from podium.spec.words import Text, Value, doc, repeated
-from podium.strict import Table
+from podium.spec.words import LANGUAGE, Text, Value, doc, repeated
+from podium.strict import Period, Table
 
 __all__ = [
-    "MAX_SIDE", "RESERVED", "Code", "Example", "Feature", "History", "Image", "Interpolation",
-    "Layout", "Limits", "ModelSpec", "Reference", "Server", "Spec", "Task", "TextInput", "Theme",
-    "Value", "check_labels", "doc",
+    "LANGUAGE", "MAX_SIDE", "RESERVED", "Code", "Example", "Feature", "History", "Image",
+    "Interpolation", "Layout", "Limits", "ModelSpec", "Reference", "Server", "Spec", "Task",
+    "TextInput", "Theme", "Value", "check_labels", "doc",
 ]  # fmt: skip
 
 
@@ -94,6 +94,11 @@ class Spec(Table, frozen=True, kw_only=True):
     task: Task
     models: tuple[ModelSpec, ...]
     summary: Annotated[str, doc("One sentence below the title.")] = ""
+    language: Annotated[
+        Annotated[str, Meta(pattern=LANGUAGE)],
+        doc('The page\'s language: a tag such as "de" or "pt-BR", whose texts stand in '
+            'translations/de.po, as `podium translate` makes it.'),
+    ] = "en"  # fmt: skip
     about: Annotated[str | None, doc("A Markdown file, the page's introduction.")] = None
     requirements: Annotated[tuple[str, ...], doc("Packages that the maker's own code needs.")] = ()
     features: tuple[Feature, ...] = ()
@@ -109,6 +114,12 @@ class Spec(Table, frozen=True, kw_only=True):
     deploy: Annotated[dict[str, dict[str, Any]], doc("Settings of the hosting platforms.")] = field(
         default_factory=dict
     )
+
+    @property
+    def dataset_keep(self) -> Period:
+        """How long a data set is kept after it has ended, if need be for its link."""
+        own = self.limits.dataset_keep
+        return max(own, self.history.keep) if self.history.on else own
 
     def check(self) -> Iterator[Mistake]:
         """One kind of input, at least one model, no name twice, examples that fit."""

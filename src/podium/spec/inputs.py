@@ -113,6 +113,11 @@ class Image(Table, frozen=True, kw_only=True):
             "exact: never."),
     ] = "fast"  # fmt: skip
     draw: Annotated[bool, doc("Offer an area to draw in on the page.")] = False
+    url: Annotated[
+        bool,
+        doc("Take the address of an image too, on the page and as image_url in forms; the server "
+            "fetches it, from public hosts alone."),
+    ] = False  # fmt: skip
 
     @property
     def channels(self) -> int:

@@ -11,6 +11,8 @@ from podium.errors import Mistake
 from podium.spec.words import doc
 from podium.strict import Period, Size, Table
 
+Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
+
 
 class Limits(Table, frozen=True, kw_only=True):
     """[limits]: one source for the app, Gunicorn, nginx, the page and the platforms."""
@@ -57,26 +59,41 @@ class Server(Table, frozen=True, kw_only=True):
 
 
 class History(Table, frozen=True, kw_only=True):
-    """[history]: keeping past predictions."""
+    """[history]: links to answers that were given on the page."""
 
-    on: Annotated[bool, doc("Whether predictions are kept.")] = False
-    keep: Annotated[Period, doc("For how long.")] = Period(30 * 86400)
+    on: Annotated[
+        bool, doc("Whether an answer on the page is kept, and gets a link that can be sent.")
+    ] = False
+    keep: Annotated[
+        Period, doc("For how long; data sets are then kept as long, too, if not longer.")
+    ] = Period(30 * 86400)
 
     def check(self) -> Iterator[Mistake]:
-        """Nothing keeps predictions yet."""
-        if self.on:
-            yield Mistake("on", "this version keeps no history; leave it false")
+        """What is kept is kept for some time."""
+        if self.on and self.keep <= 0:
+            yield Mistake("keep", 'expected more than "0 s"; to keep nothing, leave on = false')
 
 
 class Theme(Table, frozen=True, kw_only=True):
     """[theme]: the page's look."""
 
-    colour: Annotated[
-        Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$")] | None,
-        doc("The accent colour, such as #1f6f8b."),
+    colour: Annotated[Colour | None, doc("The accent colour, such as #1f6f8b.")] = None
+    colour_dark: Annotated[
+        Colour | None, doc("The accent colour on dark screens; left out, shades of `colour`.")
     ] = None
-    logo: Annotated[str | None, doc("An image file of the folder.")] = None
+    logo: Annotated[
+        str | None, doc("An image file of the folder, beside the title and as the page's icon.")
+    ] = None
+    logo_dark: Annotated[str | None, doc("The logo on dark screens.")] = None
     font: Annotated[
         Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ,'-]+$")] | None,
         doc("A font family of the visitor's machine."),
     ] = None
+    font_file: Annotated[
+        str | None, doc("A font file of the folder: .woff2, .woff, .ttf or .otf.")
+    ] = None
+
+    def check(self) -> Iterator[Mistake]:
+        """A dark logo stands in for one."""
+        if self.logo_dark and not self.logo:
+            yield Mistake("logo_dark", "needs logo, which light screens show")

@@ -14,6 +14,9 @@ Text = Annotated[str, Meta(min_length=1)]
 CODE: Final = re.compile(r"\w+(\.\w+)*:\w+")
 """A function or class of the maker, "module:name"."""
 
+LANGUAGE: Final = "^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
+"""A language's tag (BCP 47): the language, maybe its script, maybe the region."""
+
 
 def doc(text: str) -> Meta:
     """Attach the reference's sentence to a key."""

@@ -71,12 +71,6 @@ def card(name: str) -> str:
     return render_template("card.html", model=spec, card=html, calibration=_calibration(name))
 
 
-@about.get("/theme.css")
-def theme() -> Response:
-    """The application's colour and font."""
-    return Response(render_template("theme.css"), content_type="text/css; charset=utf-8")
-
-
 @about.get("/files/<path:name>")
 def file(name: str) -> Response:
     """A file that podium.toml or the introduction offers."""
@@ -84,7 +78,7 @@ def file(name: str) -> Response:
     if name not in known:
         message = f"There is no file {name!r}. Offered: {', '.join(sorted(known)) or 'none'}."
         return respond(reply_of(status_problem(404, message)))
-    return send_from_directory(site().app.folder, name)
+    return send_from_directory(site().app.folder, name, max_age=60)
 
 
 def _calibration(name: str) -> dict[str, object] | None:

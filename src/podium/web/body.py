@@ -15,10 +15,12 @@ from podium.errors import (
     UnsupportedBody,
     nearest,
 )
+from podium.messages import after, said
 from podium.options import Options
 from podium.pipeline.decode import Items, JsonReader, check_count, read_images, read_texts
 from podium.signature import Signature
 from podium.spec import RESERVED, Image, Limits
+from podium.web.fetched import FIELD, Fetcher
 from podium.web.form import MULTIPART, URLENCODED, Form, decode_utf8, read_form
 from podium.web.http import JSON, media_type, read_body
 
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 TEXT: Final = "text/plain"
+_MISPLACED: Final = {
+    "image": said("expected a file: -F image=@photo.jpg"),
+    FIELD: said("is not fetched: podium.toml does not allow it ([image] url). "
+                "Send the file: -F image=@photo.jpg"),
+}  # fmt: skip
+"""What to do about a form's fields that are no file, by name."""
 
 
 class Received(NamedTuple):
@@ -43,7 +51,8 @@ Read = Callable[[Image | None], Items]
 class BodyReader:
     """Reads the requests of one application.
 
-    `image_of` tells what [image] says of a model, by its name or None for the default one.
+    `image_of` tells what [image] says of a model, by its name or None for the default one; the
+    `fetcher` is there where images may be given by their address.
     """
 
     def __init__(
@@ -52,11 +61,13 @@ class BodyReader:
         limits: Limits,
         models: Sequence[str],
         image_of: Callable[[str | None], Image | None] = lambda _: None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self.signature = signature
         self.limits = limits
         self.models = models
         self._image_of = image_of
+        self._fetcher = fetcher
         self._json = JsonReader(signature, limits.rows)
 
     def receive(self, environ: WSGIEnvironment) -> Received:
@@ -68,7 +79,8 @@ class BodyReader:
         query = _query(environ)
         kind = media_type(environ)
         if kind in (MULTIPART, URLENCODED):
-            return self.receive_form(read_form(environ, self.limits.rows), query)
+            form = self.filled(read_form(environ, self.limits.rows))
+            return self.receive_form(form, query)
         if kind == JSON:
             body = read_body(environ)
             return self._received(lambda image: self._json.read(body, image), query)
@@ -79,6 +91,14 @@ class BodyReader:
             body = read_body(environ)
             return self._received(lambda _: self._plain_text(body), query)
         raise UnsupportedBody(f"Content type {printable(kind)!r} is not read. {self._accepted()}")
+
+    def filled(self, form: Form) -> Form:
+        """Return a form with the picture whose address it gives, where that is allowed.
+
+        Raises:
+            RequestError: it cannot be fetched.
+        """
+        return self._fetcher.filled(form) if self._fetcher else form
 
     def receive_form(self, form: Form, query: Mapping[str, str]) -> Received:
         """Return what a form asks to be predicted; options may stand among its fields.
@@ -120,7 +140,7 @@ class BodyReader:
         return self._row(form)
 
     def _row(self, form: Form) -> Items:
-        errors = [FieldError(name, "is a file; expected a value") for name in form.files]
+        errors = [FieldError(name, said("is a file; expected a value")) for name in form.files]
         errors += [_repeated(name, len(texts))
                    for name, texts in form.fields.items() if len(texts) > 1]  # fmt: skip
         if errors:
@@ -128,27 +148,29 @@ class BodyReader:
         return [self.signature.parse_row(form.values)]
 
     def _images(self, form: Form, image: Image | None) -> Items:
-        errors = [FieldError(printable(name), "expected a file: -F image=@photo.jpg")
-                  if name == "image" else _unknown(name, "image")
+        errors = [FieldError(printable(name), _MISPLACED[name])
+                  if name in _MISPLACED else _unknown(name, "image")
                   for name in form.fields]  # fmt: skip
         errors += [_unknown(name, "image") for name in form.files if name != "image"]
         bodies = [file.body for file in form.files.get("image", [])]
         if not bodies and not errors:
-            errors = [FieldError("image", "is missing; expected a file: -F image=@photo.jpg")]
+            missing = said("is missing; expected a file: -F image=@photo.jpg")
+            errors = [FieldError("image", missing)]
         if errors:
             raise InvalidInput(errors)
         check_count(len(bodies), self.limits.rows)
         return read_images(bodies, "image" if len(bodies) == 1 else "image[{}]", image)
 
     def _texts(self, form: Form) -> Items:
-        errors = [FieldError(printable(name), "is a file; expected a text: -F 'text=<query.txt'")
-                  if name == "text" else _unknown(name, "text")
+        file = said("is a file; expected a text: -F 'text=<query.txt'")
+        errors = [FieldError(printable(name), file) if name == "text" else _unknown(name, "text")
                   for name in form.files]  # fmt: skip
         errors += [_unknown(name, "text") for name in form.fields if name != "text"]
         # Forms send a line's end as CR LF, whatever was typed.
         texts = [text.replace("\r\n", "\n") for text in form.fields.get("text", [])]
         if not texts and not errors:
-            errors = [FieldError("text", "is missing; expected --data-urlencode 'text=...'")]
+            missing = said("is missing; expected --data-urlencode 'text=...'")
+            errors = [FieldError("text", missing)]
         if errors:
             raise InvalidInput(errors)
         check_count(len(texts), self.limits.rows)
@@ -185,9 +207,10 @@ def _query(environ: WSGIEnvironment) -> dict[str, str]:
 
 
 def _repeated(name: str, count: int) -> FieldError:
-    return FieldError(printable(name), f"is given {count} times; expected once")
+    message = said("is given %(count)s times; expected once", count=count)
+    return FieldError(printable(name), message)
 
 
 def _unknown(name: str, wanted: str) -> FieldError:
-    hint = nearest(name, (wanted, *RESERVED)) or f" Expected {wanted}."
-    return FieldError(printable(name), f"is not a field of this form.{hint}")
+    hint = nearest(name, (wanted, *RESERVED)) or after(said("Expected %(name)s.", name=wanted))
+    return FieldError(printable(name), said("is not a field of this form.%(hint)s", hint=hint))

@@ -1,15 +1,46 @@
-"""Ready-made calls of the API: what the docs page and the terminal show."""
+"""Ready-made calls of the API: what the page, its docs and the terminal show."""
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
 
+from podium.cells import check_cell, parse_cell
+from podium.messages import said
 from podium.signature import Signature
 from podium.spec import Feature, Value
 
 _TEXT: Final = "It works well, and I would buy it again."
+_PHOTO: Final = "photo.jpg"
+
+
+class Call(NamedTuple):
+    """One way to call the API: the language's id and name, and the whole code."""
+
+    id: str
+    language: str
+    code: str
+
+
+def calls_with(
+    signature: Signature, values: Mapping[str, str], address: str, query: Mapping[str, str]
+) -> list[Call]:
+    """Return the calls that send what a form holds; examples stand in for what is empty or wrong.
+
+    `values` are the texts of the form's fields, and of an image its file's name; `query` is what
+    else is asked for, such as the model.
+    """
+    url = f"{address.rstrip('/')}/predict" + (f"?{urlencode(query)}" if query else "")
+    if signature.image is not None:
+        code = _image_calls(values.get("image") or _PHOTO, url)
+    else:
+        code = _item_calls(_item(signature, values), url)
+    languages = (("curl", "curl"), ("python", "Python"), ("javascript", "JavaScript"))
+    return [Call(*language, text) for language, text in zip(languages, code, strict=True)]
 
 
 def curl_calls(
@@ -19,9 +50,9 @@ def curl_calls(
     url = f"{address.rstrip('/')}/predict"
     if signature.image is not None:
         return [
-            ("A file", f"curl -X POST -F {shlex.quote(f'image=@{image}')} {url}"),
+            (said("A file"), f"curl -X POST -F {shlex.quote(f'image=@{image}')} {url}"),
             (
-                "A raw body",
+                said("A raw body"),
                 f'curl -H "Content-Type: image/jpeg" --data-binary {shlex.quote(f"@{image}")} '
                 f"{url}",
             ),
@@ -31,11 +62,11 @@ def curl_calls(
     inputs = {feature.name: _example(feature) for feature in signature.features}
     body = json.dumps({"inputs": [inputs]}, ensure_ascii=False)
     fields = " ".join(
-        f"-F {shlex.quote(f'{name}={_text(value)}')}" for name, value in inputs.items()
+        f"-F {shlex.quote(f'{name}={field_text(value)}')}" for name, value in inputs.items()
     )
     return [
         ("JSON", f'curl -X POST -H "Content-Type: application/json" -d {shlex.quote(body)} {url}'),
-        ("A form", f"curl -X POST {fields} {url}"),
+        (said("A form"), f"curl -X POST {fields} {url}"),
     ]
 
 
@@ -45,10 +76,10 @@ def dataset_calls(signature: Signature, address: str, models: int) -> list[tuple
     file = "photos.zip" if signature.image is not None else "data.csv"
     send = shlex.quote(f"{url}?models=all") if models > 1 else url
     return [
-        ("Send a file", f"curl -F file=@{file} {send}"),
-        ("Follow it", f"curl {url}/ID"),
-        ("Save the results", f"curl -OJ {url}/ID/results.csv"),
-        ("Cancel or remove it", f"curl -X DELETE {url}/ID"),
+        (said("Send a file"), f"curl -F file=@{file} {send}"),
+        (said("Follow it"), f"curl {url}/ID"),
+        (said("Save the results"), f"curl -OJ {url}/ID/results.csv"),
+        (said("Cancel or remove it"), f"curl -X DELETE {url}/ID"),
     ]
 
 
@@ -56,8 +87,8 @@ def _text_calls(text: str, url: str) -> list[tuple[str, str]]:
     body = shlex.quote(json.dumps({"inputs": [{"text": text}]}))
     return [
         ("JSON", f'curl -X POST -H "Content-Type: application/json" -d {body} {url}'),
-        ("A form", f"curl -X POST --data-urlencode {shlex.quote(f'text={text}')} {url}"),
-        ("A file", f'curl -H "Content-Type: text/plain" --data-binary @query.txt {url}'),
+        (said("A form"), f"curl -X POST --data-urlencode {shlex.quote(f'text={text}')} {url}"),
+        (said("A file"), f'curl -H "Content-Type: text/plain" --data-binary @query.txt {url}'),
     ]
 
 
@@ -73,5 +104,99 @@ def _example(feature: Feature) -> Value:
     return round(middle) if feature.kind == "integer" else round(middle, 3)
 
 
-def _text(value: Value) -> str:
+def field_text(value: Value) -> str:
+    """Return a value as a form's field holds it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _item(signature: Signature, values: Mapping[str, str]) -> dict[str, Value]:
+    if signature.text is not None:
+        text = values.get("text", "")
+        return {"text": text if text.strip() else _TEXT[: signature.text.max_length]}
+    some = any(values.get(name, "").strip() for name in signature.names)
+    found = {feature.name: _read(feature, values.get(feature.name, ""), some)
+             for feature in signature.features}  # fmt: skip
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _read(feature: Feature, text: str, some: bool) -> Value | None:
+    """Return a field's value; None if it is left open in a form that holds some values."""
+    try:
+        value = check_cell(feature, parse_cell(feature, text))
+    except ValueError:
+        return _example(feature)
+    if value is None:
+        return None if some else _example(feature)
+    return (
+        int(value)
+        if isinstance(value, float) and abs(value) < 1e15 and value == int(value)
+        else value
+    )
+
+
+def _item_calls(item: Mapping[str, Value], url: str) -> tuple[str, str, str]:
+    body = json.dumps({"inputs": [item]}, ensure_ascii=False)
+    return (
+        f"curl {shlex.quote(url)} \\\n"
+        '  -H "Content-Type: application/json" \\\n'
+        f"  -d {shlex.quote(body)}",
+        "import requests\n\n"
+        f"item = {_literal(item, python=True)}\n"
+        f'answer = requests.post({_string(url)}, json={{"inputs": [item]}}, timeout=60)\n'
+        "answer.raise_for_status()\n"
+        'print(answer.json()["predictions"][0])',
+        f"const item = {_literal(item)};\n"
+        f"const answer = await fetch({_string(url)}, {{\n"
+        '  method: "POST",\n'
+        '  headers: { "Content-Type": "application/json" },\n'
+        "  body: JSON.stringify({ inputs: [item] }),\n"
+        "});\n"
+        "if (!answer.ok) throw new Error(await answer.text());\n"
+        "console.log((await answer.json()).predictions[0]);",
+    )
+
+
+def _image_calls(file: str, url: str) -> tuple[str, str, str]:
+    return (
+        f"curl {shlex.quote(url)} \\\n  -F {shlex.quote(f'image=@{_curl_path(file)}')}",
+        "import requests\n\n"
+        f'with open({_string(file)}, "rb") as image:\n'
+        f'    answer = requests.post({_string(url)}, files={{"image": image}}, timeout=60)\n'
+        "answer.raise_for_status()\n"
+        'print(answer.json()["predictions"][0])',
+        'import { readFile } from "node:fs/promises";\n\n'
+        "const form = new FormData();\n"
+        f'form.append("image", new Blob([await readFile({_string(file)})]), "image");\n'
+        f'const answer = await fetch({_string(url)}, {{ method: "POST", body: form }});\n'
+        "if (!answer.ok) throw new Error(await answer.text());\n"
+        "console.log((await answer.json()).predictions[0]);",
+    )
+
+
+def _curl_path(file: str) -> str:
+    """Return a file's name as curl -F reads it, which takes ; and , as its own."""
+    if not re.search(r'[;,"]', file):
+        return file
+    escaped = file.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _literal(item: Mapping[str, Value], *, python: bool = False) -> str:
+    """Return an item as source code of Python or JavaScript, a line for each of its values."""
+    indent = "    " if python else "  "
+    lines = [
+        f"{indent}{_string(name)}: {_value(value, python=python)},\n"
+        for name, value in item.items()
+    ]
+    return f"{{\n{''.join(lines)}}}"
+
+
+def _value(value: Value, *, python: bool) -> str:
+    if isinstance(value, str):
+        return _string(value)
+    return repr(value) if python else field_text(value)
+
+
+def _string(text: str) -> str:
+    """Return a text in quotes; those of JSON are read alike by Python and JavaScript."""
+    return json.dumps(text, ensure_ascii=False)

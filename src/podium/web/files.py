@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mimetypes import add_type
 from typing import Final
 
 from podium.app import App
@@ -11,6 +12,9 @@ from podium.spec import ModelSpec, Spec
 from podium.web.markdown import render
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
+
+for _ending in ("woff2", "woff", "ttf", "otf"):  # Python 3.11 knows none of them
+    add_type(f"font/{_ending}", f".{_ending}")
 
 
 class Offer:
@@ -33,10 +37,10 @@ class Offer:
             self.files |= pictures
 
     def card_of(self, model: ModelSpec) -> str:
-        """Return a model's card as HTML; "" without one."""
+        """Return a model's card as HTML, its title the page's; "" without one."""
         if not model.card:
             return ""
-        return render(self._folder / model.card, lambda _: False, "")[0]
+        return render(self._folder / model.card, lambda _: False, "", top=1)[0]
 
     def _leads(self, target: str) -> bool:
         """Whether a link in the introduction leads to a file that may be sent."""
@@ -51,5 +55,5 @@ class Offer:
 def _named(spec: Spec) -> set[str]:
     names = [reference.file for reference in spec.references]
     names += [example.image for example in spec.examples]
-    names.append(spec.theme.logo)
+    names += [spec.theme.logo, spec.theme.logo_dark, spec.theme.font_file]
     return {name for name in names if name}

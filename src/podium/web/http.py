@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from podium.errors import FieldError, MalformedRequest, RequestTooLarge
+from podium.messages import said
 from podium.strict import Size
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ class LimitedInput:
             # One byte more than allowed shows that there is more.
             data = read(self._left + 1 if size < 0 else min(size, self._left + 1))
         except (TimeoutError, BlockingIOError) as err:
-            raise MalformedRequest("The body stood still for too long. Send it again.") from err
+            raise MalformedRequest(
+                said("The body stood still for too long. Send it again.")
+            ) from err
         except Exception as err:  # each server has its own errors for a body that breaks off
             raise MalformedRequest(f"The body cannot be read to its end: {err!r}") from err
         self._left -= len(data)
@@ -82,12 +85,16 @@ class LimitedInput:
 
 def too_large(limit: Limit, found: int | None = None) -> RequestTooLarge:
     """Return the error for a body over the limit."""
-    had = ""
-    if found is not None:
-        brief = Size(float(f"{found:.3g}"))
-        had = f" of {brief if brief > limit.size else Size(found)}"
     key = f" ([limits] {limit.key})" if limit.key else ""
-    message = f"The body{had} is larger than {limit.size}, the limit of one request{key}"
+    if found is None:
+        message = said("The body is larger than %(limit)s, the limit of one request%(key)s",
+                       limit=limit.size, key=key)  # fmt: skip
+    else:
+        brief = Size(float(f"{found:.3g}"))
+        message = said(
+            "The body of %(size)s is larger than %(limit)s, the limit of one request%(key)s",
+            size=brief if brief > limit.size else Size(found), limit=limit.size, key=key,
+        )  # fmt: skip
     return RequestTooLarge(message, [FieldError("body", message)])
 
 
@@ -108,7 +115,10 @@ def read_body(environ: WSGIEnvironment) -> bytes:
         return bytes(stream.read()) if environ.get("wsgi.input_terminated") else b""
     body = bytes(stream.read(int(announced)))
     if len(body) < int(announced):
-        raise MalformedRequest(f"The body ended after {len(body)} of {announced} bytes")
+        raise MalformedRequest(
+            said("The body ended after %(found)s of %(announced)s bytes",
+                 found=len(body), announced=announced)
+        )  # fmt: skip
     return body
 
 
@@ -122,5 +132,5 @@ def content_length(environ: WSGIEnvironment) -> int | None:
     if not text:
         return None
     if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise MalformedRequest("The Content-Length header is not a number")
+        raise MalformedRequest(said("The Content-Length header is not a number"))
     return int(text)

@@ -17,26 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 from podium.spec import Limits, Server
 from podium.strict import Size
 from podium.web.http import Limit, LimitedInput, content_length
+from podium.web.policy import SECURITY_HEADERS
 from podium.web.problem import problem_reply, reply_of, status_problem
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'"
-)
-SECURITY_HEADERS: Final = [
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-]
-
-
 _SMALL: Final = Limit(Size(64_000), "")
-"""What may be said of a data set that is here: how to score it."""
-_WHOLE_ID: Final = re.compile(r"(?<=/datasets/[0-9a-f]{8})[0-9a-f]{24}")
+"""What may be said of a data set that is here: how to score it; of an answer nothing."""
+_WHOLE_ID: Final = re.compile(r"(/(?:datasets|answers)/[0-9a-f]{8})[0-9a-f]{24}")
 
 
 class Middleware:
@@ -54,6 +43,7 @@ class Middleware:
         started = time.perf_counter()
         request_id = _request_id(environ)
         status = ""
+        environ["podium.request_id"] = request_id
 
         def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             nonlocal status
@@ -81,7 +71,7 @@ class Middleware:
             return reply_of(wrong).send(start)
         path = environ["PATH_INFO"]
         limit = self._limits.get(path, self._limit)
-        if path.startswith("/datasets/"):
+        if path.startswith(("/datasets/", "/answers/")):
             limit = min(limit, _SMALL)
         stream = environ["wsgi.input"]
         environ["wsgi.input"] = LimitedInput(stream, limit, content_length(environ))
@@ -125,8 +115,8 @@ def _log(environ: WSGIEnvironment, request_id: str, status: str, seconds: float)
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     # What a client sends must not be able to write lines of its own.
     path = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
-    if "/datasets/" in path:  # who knows the whole id has the data set
-        path = _WHOLE_ID.sub("...", path)
+    if "s/" in path:  # who knows the whole id has the data set, or the answer
+        path = _WHOLE_ID.sub(r"\1...", path)
     caller = f"{environ.get('REMOTE_ADDR', '-')} {environ['REQUEST_METHOD']} {path}"
     line = f"{caller} {status or '500'} {seconds * 1000:.1f} ms {request_id}\n"
     # One write a line: a log record would cost more than a small model's answer.

@@ -15,6 +15,7 @@ from podium.signature import Signature
 from podium.spec import Feature, TextInput
 from podium.web.body import TEXT
 from podium.web.datasets.openapi import STRUCTS, Schemas, dataset_paths
+from podium.web.fetched import FIELD
 from podium.web.form import MULTIPART, URLENCODED
 from podium.web.http import JSON
 from podium.web.problem import PROBLEM, Problem
@@ -43,7 +44,7 @@ def openapi(app: App) -> dict[str, Any]:
     body = {JSON: {"schema": schemas[0]}, MULTIPART: {"schema": _form_schema(signature)}}
     if signature.image is not None:
         body["image/*"] = {"schema": {}}
-    else:
+    if signature.image is None or signature.image.url:
         body[URLENCODED] = body[MULTIPART]
     if signature.text is not None:
         body[TEXT] = {"schema": _text_schema(signature.text)}
@@ -97,7 +98,8 @@ def _parameters(app: App) -> list[dict[str, Any]]:
 
 def _form_schema(signature: Signature) -> dict[str, Any]:
     if signature.image is not None:
-        return _repeated_field("image", {"type": "string", "format": "binary"})
+        form = _repeated_field("image", {"type": "string", "format": "binary"})
+        return _with_address(form) if signature.image.url else form
     if signature.text is not None:
         return _repeated_field("text", _text_schema(signature.text))
     required = [feature.name for feature in signature.features if not feature.optional]
@@ -108,6 +110,14 @@ def _form_schema(signature: Signature) -> dict[str, Any]:
 def _repeated_field(name: str, one: dict[str, Any]) -> dict[str, Any]:
     many = {"type": "array", "items": one, "minItems": 1}
     return {"type": "object", "properties": {name: many}, "required": [name]}
+
+
+def _with_address(form: dict[str, Any]) -> dict[str, Any]:
+    """Return an image's form that takes the image's address in place of the file."""
+    address = {"type": "string", "format": "uri"}
+    either = [{"required": form["required"]}, {"required": [FIELD]}]
+    properties = {**form["properties"], FIELD: address}
+    return {"type": "object", "properties": properties, "oneOf": either}
 
 
 def _text_schema(text: TextInput) -> dict[str, Any]:

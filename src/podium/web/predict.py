@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from podium.app import App
+from podium.messages import plain, said
 from podium.web.body import BodyReader
 from podium.web.http import JSON, Reply
 from podium.web.problem import reply_of, status_problem
@@ -22,12 +23,12 @@ class PredictEndpoint:
     def __init__(self, app: App, reader: BodyReader) -> None:
         self._app = app
         self._reader = reader
-        self._encoder = msgspec.json.Encoder()
+        self._encoder = msgspec.json.Encoder(enc_hook=plain)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one WSGI call."""
         if environ["REQUEST_METHOD"] != "POST":
-            problem = status_problem(405, "/predict takes POST; GET /docs shows how")
+            problem = status_problem(405, said("/predict takes POST; GET /docs shows how"))
             return reply_of(problem, (("Allow", "POST"),)).send(start_response)
         request = self._reader.receive(environ)
         self._app.await_model(request.model)

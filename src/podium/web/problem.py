@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 
 from podium.cells import printable
 from podium.errors import ModelError, Overloaded, RequestError
+from podium.messages import plain, said, told_by
 from podium.web.http import Reply
 
 PROBLEM = "application/problem+json"
+
+_TITLES: Final = {
+    400: said("Bad Request"), 403: said("Forbidden"), 404: said("Not Found"),
+    405: said("Method Not Allowed"), 421: said("Misdirected Request"),
+    503: said("Service Unavailable"),
+}  # fmt: skip
+"""What HTTP calls the statuses that a page may show."""
 
 log = logging.getLogger("podium")
 
@@ -41,12 +50,12 @@ def problem_of(error: Exception) -> tuple[Problem, tuple[tuple[str, str], ...]]:
     if isinstance(error, RequestError):
         details = [Detail(printable(e.field), _text(e.message)) for e in error.errors]
         retry = (("Retry-After", str(error.retry_after)),) if isinstance(error, Overloaded) else ()
-        return Problem(error.title, error.status, _text(str(error)), details), retry
+        return Problem(error.title, error.status, _text(told_by(error)), details), retry
     log.error("A request failed", exc_info=error)
-    title, reason = "The request failed", "The server's log says why."
+    failed = HTTPStatus.INTERNAL_SERVER_ERROR
     if isinstance(error, ModelError):
-        title, reason = "The prediction failed", str(error)
-    return Problem(title, HTTPStatus.INTERNAL_SERVER_ERROR, _text(reason)), ()
+        return Problem(said("The prediction failed"), failed, _text(told_by(error))), ()
+    return Problem(said("The request failed"), failed, said("The server's log says why.")), ()
 
 
 def problem_reply(error: Exception) -> Reply:
@@ -57,14 +66,15 @@ def problem_reply(error: Exception) -> Reply:
 
 def status_problem(status: int, detail: str) -> Problem:
     """Return the problem that an HTTP status alone describes."""
-    return Problem(HTTPStatus(status).phrase, status, detail)
+    return Problem(_TITLES.get(status, HTTPStatus(status).phrase), status, detail)
 
 
 def reply_of(problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
     """Return a problem as a reply."""
-    return Reply(problem.status, PROBLEM, msgspec.json.encode(problem), headers)
+    return Reply(problem.status, PROBLEM, msgspec.json.encode(problem, enc_hook=plain), headers)
 
 
 def _text(message: str) -> str:
     """Return a message that UTF-8 can hold; it may quote what came in a request."""
-    return message.encode("utf-8", "backslashreplace").decode()
+    escaped = message.encode("utf-8", "backslashreplace").decode()
+    return message if escaped == message else escaped

@@ -10,14 +10,19 @@ import msgspec
 from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
+import podium
 from podium.app import App
-from podium.web.assets import asset
+from podium.catalogue import ENGLISH
+from podium.messages import after, plain, said
+from podium.web.assets import add_assets
 from podium.web.body import BodyReader
+from podium.web.compression import compress
 from podium.web.files import Offer
 from podium.web.http import JSON, Reply
-from podium.web.language import add_language
+from podium.web.language import add_language, translated
 from podium.web.openapi import openapi
-from podium.web.problem import problem_of, reply_of, status_problem
+from podium.web.policy import protect
+from podium.web.problem import Detail, Problem, problem_of, reply_of, status_problem
 
 log = logging.getLogger("podium")
 
@@ -34,11 +39,16 @@ class Site:
 
 def create_site(app: App, reader: BodyReader) -> Flask:
     """Return the Flask application behind every address but /predict, without its pages."""
-    flask = Flask("podium.web", static_folder="static", template_folder="templates")
+    flask = Flask("podium.web", static_folder=None, template_folder="templates")
     flask.extensions["podium"] = Site(app, reader)
     flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
-    flask.jinja_env.globals.update(app=app, spec=app.spec, signature=app.signature, asset=asset)
-    add_language(flask)
+    flask.jinja_env.globals.update(
+        app=app, spec=app.spec, signature=app.signature, podium_version=podium.__version__
+    )
+    add_assets(flask, app.spec.theme)
+    flask.after_request(protect)
+    flask.after_request(compress)
+    add_language(flask, app)
     # Limits of bodies stand in the middleware, for every address alike.
     flask.config["MAX_CONTENT_LENGTH"] = None
     flask.config["MAX_FORM_MEMORY_SIZE"] = None
@@ -73,7 +83,9 @@ def refuse_foreign_form() -> None:
 
 class _ForeignForm(HTTPException):
     code = HTTPStatus.FORBIDDEN
-    description = "The form was sent from another site. Open this page itself and send it again."
+    description = said(
+        "The form was sent from another site. Open this page itself and send it again."
+    )
 
 
 def _answer_error(error: Exception) -> Response:
@@ -88,14 +100,28 @@ def _answer_error(error: Exception) -> Response:
     if wants_page():
         page = render_template("problem.html" if from_htmx() else "error.html", problem=problem)
         return Response(page, problem.status, dict(headers))
-    return respond(reply_of(problem, headers))
+    return respond(reply_of(_in_language(problem), headers))
+
+
+def _in_language(problem: Problem) -> Problem:
+    """Return a problem in the page's language if it is asked for, as the page's scripts do."""
+    own = site().app.spec.language
+    if request.accept_languages.best_match((ENGLISH, own), ENGLISH) == ENGLISH:
+        return problem
+    errors = [Detail(one.field, translated(one.message)) for one in problem.errors]
+    title, detail = translated(problem.title), translated(problem.detail)
+    return msgspec.structs.replace(problem, title=title, detail=detail, errors=errors)
 
 
 def _told(error: HTTPException) -> str:
     known: dict[int, Callable[[], str]] = {
-        404: lambda: f"There is nothing at {request.path}. The page is at /, the API at /docs.",
-        405: lambda: f"{request.method} does not work here.{_instead(error)}",
-    }
+        404: lambda: said(
+            "There is nothing at %(path)s. The page is at %(page)s, the API at %(docs)s.",
+            path=request.path, page="/", docs="/docs",
+        ),
+        405: lambda: said("%(method)s does not work here.%(instead)s", method=request.method,
+                          instead=_instead(error)),
+    }  # fmt: skip
     say = known.get(error.code or 0)
     return say() if say else error.description or ""
 
@@ -103,14 +129,14 @@ def _told(error: HTTPException) -> str:
 def _instead(error: HTTPException) -> str:
     """Return what to do where curl -T, which sends a file with PUT, is refused."""
     takes_files = request.method == "PUT" and "POST" in getattr(error, "valid_methods", ())
-    return " POST does; curl sends it with -X POST." if takes_files else ""
+    return after(said("POST does; curl sends it with -X POST.")) if takes_files else ""
 
 
 def json_response(
     value: object, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """Return a value as JSON."""
-    return Response(msgspec.json.encode(value), status, headers, content_type=JSON)
+    return Response(msgspec.json.encode(value, enc_hook=plain), status, headers, content_type=JSON)
 
 
 def respond(reply: Reply) -> Response:

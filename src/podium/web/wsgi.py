@@ -18,11 +18,14 @@ from podium.logs import log_to_stderr
 from podium.web.about import about
 from podium.web.body import BodyReader
 from podium.web.datasets.api import add_datasets
+from podium.web.fetched import Fetcher
+from podium.web.history.pages import add_history
 from podium.web.middleware import Middleware, Router
 from podium.web.page.pages import pages
 from podium.web.predict import PredictEndpoint
 from podium.web.problem import reply_of, status_problem
 from podium.web.site import create_site
+from podium.web.thumbnails import thumbnails
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,9 +39,13 @@ def create_wsgi(app: App, state: StateFolder, threads: int) -> WSGIApplication:
     Its data sets lie in `state`; `threads` is how many requests the server takes at once.
     """
     limits = app.spec.limits
-    reader = BodyReader(app.signature, limits, app.names, app.image_of)
+    image = app.signature.image
+    # Few of them, since the rest of the threads shall answer while pictures are on their way.
+    fetcher = Fetcher(limits.upload, max(1, threads // 4)) if image and image.url else None
+    reader = BodyReader(app.signature, limits, app.names, app.image_of, fetcher)
     site = create_pages(app, reader)
     add_datasets(site, app, state, threads)
+    add_history(site, app, state)
     router = Router({"/predict": PredictEndpoint(app, reader)}, site)
     return Middleware(router, limits, app.spec.server)
 
@@ -48,6 +55,7 @@ def create_pages(app: App, reader: BodyReader) -> Flask:
     site = create_site(app, reader)
     site.register_blueprint(pages)
     site.register_blueprint(about)
+    site.register_blueprint(thumbnails)
     return site
 
 
@@ -86,6 +94,8 @@ def _tell(
 
 
 def _load_rest(app: App) -> None:
+    if app.spec.history.on:
+        import podium.jobs.answers  # noqa: F401  the first answer that is kept need not wait for it
     for name, error in app.load_all():
         if error is not None:
             log.error("Model %r is not served: %s", name, error)

@@ -137,7 +137,7 @@ def test_done(site: Site) -> None:
     figure = {"about": "How to read it."}
     assert (answer.status_code, answer.content_type) == (200, "application/json")
     assert (answer.headers["Cache-Control"], answer.headers["Vary"]) == (
-        "private, no-cache", "Accept, HX-Request",
+        "private, no-cache", "Accept, HX-Request, Accept-Encoding",
     )  # fmt: skip
     assert json.loads(answer.data) == {
         "id": job_id, "state": "done", "step": None, "name": "my data.csv",
@@ -476,3 +476,33 @@ def test_little_is_read_about_a_known_data_set(site: Site) -> None:
                               content_type="application/x-www-form-urlencoded")  # fmt: skip
     told = "The body of 70 kB is larger than 64 kB, the limit of one request"
     assert problem(answer) == (413, "Request too large", told)
+
+
+def test_a_page_that_polls(site: Site) -> None:
+    """A page's poll is answered with nothing as long as nothing has changed."""
+    job_id = site.add("running", rows_done=1, step="scoring")
+    headers = {"HX-Request": "true"}
+    first = site.client.get(f"/datasets/{job_id}?seen=scoring", headers=headers)
+    assert b"1 of 2 rows" in first.data
+    known = headers | {"If-None-Match": first.headers["ETag"]}
+    again = site.client.get(f"/datasets/{job_id}?seen=scoring", headers=known)
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_only_what_can_be_started_again_is_offered(site: Site) -> None:
+    """A job whose file was removed, since it cannot be used, leads to a corrected one alone."""
+    pages = []
+    for kept in (True, False):
+        job_id = site.add("failed", error="The column is missing")
+        if kept:
+            site.state.place(job_id).upload.touch()
+        page = site.client.get(f"/datasets/{job_id}", headers={"Accept": "text/html"}).data
+        pages.append((b"Start again" in page, b"Send a corrected file" in page))
+    assert pages == [(True, False), (False, True)]
+
+
+def test_a_page_of_nothing(site: Site) -> None:
+    """A browser that asks for a data set that is gone reads how long one is kept."""
+    answer = site.client.get(f"/datasets/{'0' * 32}", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert b"A data set is kept for 1 day after it was scored" in answer.data

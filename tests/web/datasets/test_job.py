@@ -81,7 +81,7 @@ def test_how_long_it_is_kept() -> None:
         "The results are kept for 1 day."
     )
     assert shown("done", removed_at=1_795_000_000.0).kept == (
-        "Kept at this address until 18 November 2026, 11:06 UTC, then removed."
+        "Kept at this address until 2026-11-18 11:06 UTC, then removed."
     )
 
 

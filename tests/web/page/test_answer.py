@@ -21,8 +21,15 @@ from podium.prediction import (
     ValuePrediction,
     ValueUncertainty,
 )
-from podium.web.page.answer import BarView, FactView, answer_view
-from podium.web.page.form import ALL_MODELS, form_view, image_preview
+from podium.web.page.answer import (
+    BarsView,
+    BarView,
+    CautionView,
+    FactView,
+    RangeView,
+    answer_view,
+)
+from podium.web.page.form import form_view, image_preview
 from tests.conformance.cases import build
 from tests.conformance.onnx_cases import CASES
 from tests.support.apps import LONG_NOTE, SHORT_NOTE, write_notes
@@ -54,10 +61,10 @@ def test_class_in_words(app: App) -> None:
     prediction = ClassPrediction("left", 0.9, {"left": 0.9, "right": 0.1}, certainty, [caution])
     view = answer_view(app, ClassAnswer("m", "abc123", [prediction]))
     assert (view.headline, view.percent, view.words) == ("left", "90.0%", "very likely")
-    assert view.bars == (
-        BarView("left", 0.9, "90.0%", (0.7, 0.95)),
-        BarView("right", 0.1, "10.0%", None),
-    )
+    bars = BarView("left", 0.9, "90.0%", (0.7, 0.95)), BarView("right", 0.1, "10.0%", None)
+    assert view.bars == BarsView(bars, (), 3, "The thin line spans 90% of the passes or members.")
+    assert view.bars.left_out == 1
+    assert view.said == "left, very likely, 90.0%."
     assert [(fact.name, fact.value) for fact in view.facts] == [
         ("Entropy", "0.500"),
         ("Noise in the data (aleatoric)", "0.400"),
@@ -66,8 +73,7 @@ def test_class_in_words(app: App) -> None:
     ]
     assert all(fact.about for fact in view.facts)
     assert view.facts[0].about == "0 when sure, higher when spread out, at most 1.10 (nats)"
-    assert view.warnings == (("Length", "9 is outside"),)
-    assert view.interval_note == "The thin line spans 90% of the passes or members."
+    assert view.warnings == (CautionView("Length", "9 is outside", "a"),)
     assert (view.coverage, view.figures) == ("", None)
     assert (view.model, view.version) == ("Model", "abc123")
 
@@ -80,13 +86,15 @@ def test_class_without_probability(app: App) -> None:
         "left",
         "",
         "no probability",
-        (),
+        None,
     )
+    assert view.said == "left, no probability."
     assert [fact.value for fact in view.facts] == ["not known"] * 3
     assert view.facts[2].about == (
-        "the part on which passes or members disagree; not known by this kind of model"
+        "On what passes or members disagree: more training data like this would lower it; not "
+        "known by this kind of model"
     )
-    assert (view.interval_note, view.warnings) == ("", ())
+    assert view.warnings == ()
 
 
 def test_value_in_words(app: App) -> None:
@@ -95,14 +103,16 @@ def test_value_in_words(app: App) -> None:
         std=0.25, epistemic=0.0625, interval=(11.9, 12.8), interval_level=0.9, samples=50
     )
     view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.3456, "mm", certainty, [])]))
-    assert (view.headline, view.percent, view.bars) == ("12.35 mm", "", ())
+    assert (view.headline, view.percent, view.bars) == ("12.35 mm", "", None)
+    assert view.said == "12.35 mm, 90% of the passes or members lie between 11.90 and 12.80 mm."
     assert view.words == "90% of the passes or members lie between 11.90 and 12.80 mm"
     assert [(fact.name, fact.value) for fact in view.facts] == [
         ("Standard deviation", "0.25 mm"), ("Noise in the data (aleatoric)", "not known"),
         ("Not yet learned (epistemic)", "0.25 mm"), ("Passes or members", "50"),
     ]  # fmt: skip
     assert [view.facts[0].about, view.facts[2].about] == [
-        "of what is not yet learned alone", "how far the passes or members lie apart",
+        "of what is not yet learned alone",
+        "How far the passes or members lie apart: more training data like this would lower it",
     ]  # fmt: skip
 
 
@@ -116,10 +126,10 @@ def test_single_value_that_tells_its_noise(app: App) -> None:
     assert view.facts == (
         FactView("Standard deviation", "3 mm", "of the noise in the data alone"),
         FactView("Noise in the data (aleatoric)", "3 mm",
-                 "standard deviation that more training would not end"),
+                 "The scatter of measured values that more training would not end"),
         FactView("Not yet learned (epistemic)", "not known",
-                 "standard deviation that more training would lower; not known by this kind of "
-                 "model"),
+                 "How far the passes or members lie apart: more training data like this would "
+                 "lower it; not known by this kind of model"),
     )  # fmt: skip
 
 
@@ -134,6 +144,8 @@ def test_calibrated_value_in_words(app: App) -> None:
         "", "With 90% confidence between 4 and 20 mm",
         "The model itself expects 90% of values between 7 and 17 mm",
     )  # fmt: skip
+    assert view.range == RangeView(0.5, (0.1875, 0.8125), "4", "20 mm")
+    assert view.said == "12 mm. With 90% confidence between 4 and 20 mm."
 
 
 def test_calibrated_class_in_words(app: App) -> None:
@@ -150,7 +162,12 @@ def test_calibrated_class_in_words(app: App) -> None:
     prediction = ClassPrediction("left", 0.6, {"left": 0.6}, certainty, cautions)
     view = answer_view(app, ClassAnswer("m", "v", [prediction]))
     assert view.coverage == "With 95% confidence: left"
-    assert view.warnings == (("Prediction set", "Fewer passes"),)
+    assert view.verdict == (
+        "Do not rely on this answer alone: the model is not sure of it, though no other class "
+        "comes close."
+    )
+    assert view.said == f"left, more likely than not, 60.0%. {view.verdict} {view.coverage}."
+    assert view.warnings == (CautionView("Prediction set", "Fewer passes"),)
 
 
 def test_passes_have_figures(app: App) -> None:
@@ -186,7 +203,8 @@ def test_interval_of_few_members(app: App) -> None:
     certainty = ClassUncertainty(intervals={"left": (0.7, 0.95)}, samples=3, interval_level=0.9)
     view = answer_view(app, ClassAnswer("m", "v", [
         ClassPrediction("left", 0.9, {"left": 0.9}, certainty, [])]))  # fmt: skip
-    assert view.interval_note == "The thin line shows roughly where the 3 passes or members lie."
+    assert view.bars is not None
+    assert view.bars.note == "The thin line shows roughly where the 3 passes or members lie."
 
 
 def test_value_that_tells_its_noise(app: App) -> None:
@@ -212,7 +230,7 @@ def test_value_without_unit_or_passes(app: App) -> None:
     """A value alone is a number, and its spread is not known."""
     prediction = ValuePrediction(1234567.0, None, ValueUncertainty(), [])
     view = answer_view(app, ValueAnswer("m", "v", [prediction]))
-    assert (view.headline, view.words) == ("1.235e+06", "")
+    assert (view.headline, view.words, view.range) == ("1.235e+06", "", None)
     assert [fact.value for fact in view.facts] == ["not known"] * 3
 
 
@@ -239,11 +257,6 @@ def test_form_keeps_the_text(tmp_path: Path) -> None:
     assert (view.fields, view.text, view.text_error, view.model) == ((), " x", "is wrong", "crc")
     asked = [form_view(app, {"example": number}).text for number in ("0", "1", "2", "")]
     assert asked == [SHORT_NOTE, LONG_NOTE, "", ""]
-
-
-def test_form_keeps_the_wish_for_all_models(app: App) -> None:
-    """The choice of all models stays chosen."""
-    assert form_view(app, {"model": ALL_MODELS}).model == ALL_MODELS
 
 
 @pytest.mark.parametrize("model", ["", "none"])

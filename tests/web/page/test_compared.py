@@ -17,6 +17,7 @@ from podium.prediction import (
     ValuePrediction,
     ValueUncertainty,
 )
+from podium.web.page.answer import CautionView
 from podium.web.page.compared import Outcome, RowView, Track, compared_view
 from podium.web.problem import Problem
 from tests.support.apps import write_weights
@@ -61,9 +62,9 @@ def test_row_of_a_class(penguins: App) -> None:
     ])  # fmt: skip
     assert view.heads == ("Entropy", "Not yet learned")
     assert view.rows == (
-        RowView("Bayesian neural network", "Gentoo", "80.0%", Track(0.8, (0.7, 0.9)),
+        RowView("bnn", "Bayesian neural network", "Gentoo", "80.0%", Track(0.8, (0.7, 0.9)),
                 "one of: Adelie, Gentoo", "90%", ("0.500", "0.125")),
-        RowView("Decision tree", "Gentoo", "80.0%", Track(0.8, None), "", "",
+        RowView("tree", "Decision tree", "Gentoo", "80.0%", Track(0.8, None), "", "",
                 ("0.500", "not known")),
     )  # fmt: skip
     assert (view.calibrated, view.level) == (True, "90%")
@@ -104,7 +105,7 @@ def test_row_without_probability(penguins: App) -> None:
     prediction = ClassPrediction("Gentoo", None, None, ClassUncertainty(), [])
     view = compared_view(penguins, [("tree", ClassAnswer("tree", "v", [prediction]))])
     assert view.rows == (
-        RowView("Decision tree", "Gentoo", "no probability",
+        RowView("tree", "Decision tree", "Gentoo", "no probability",
                 numbers=("not known", "not known")),
     )  # fmt: skip
     assert not view.calibrated
@@ -126,11 +127,25 @@ def test_agreement_of_classes(penguins: App, labels: list[str], sentence: str, a
     assert (view.sentence, view.agree) == (sentence, agree)
 
 
+@pytest.mark.parametrize(
+    ("labels", "differ"),
+    [
+        (["Gentoo", "Adelie", "Gentoo"], [False, True, False]),
+        (["Gentoo", "Adelie"], [False, False]),
+        (["Gentoo", "Gentoo"], [False, False]),
+    ],
+)
+def test_who_differs(penguins: App, labels: list[str], differ: list[bool]) -> None:
+    """The models that most others contradict are marked; in a tie nobody is."""
+    outcomes = [said(name, label) for name, label in zip(penguins.names, labels, strict=False)]
+    assert [row.differs for row in compared_view(penguins, outcomes).rows] == differ
+
+
 def test_a_failing_model_hides_no_other(penguins: App) -> None:
     """A model that failed has a row that says why, and is counted."""
     view = compared_view(penguins, [said("bnn", "Gentoo"), ("forest", FAILED)])
     assert view.sentence == "One model says Gentoo. 1 of 2 gave no answer."
-    assert view.rows[1] == RowView("Random forest", problem="The file is damaged")
+    assert view.rows[1] == RowView("forest", "Random forest", problem="The file is damaged")
 
 
 def test_warnings_are_told_once_or_with_their_model(penguins: App) -> None:
@@ -140,8 +155,8 @@ def test_warnings_are_told_once_or_with_their_model(penguins: App) -> None:
         penguins, [said("bnn", "Gentoo", RANGE), said("bayes", "Gentoo", RANGE, few)]
     )
     assert view.warnings == (
-        ("Bill length", "80 is outside"),
-        ("Naive Bayes: Prediction set", "Fewer passes"),
+        CautionView("Bill length", "80 is outside", "bill_length_mm"),
+        CautionView("Naive Bayes: Prediction set", "Fewer passes"),
     )
 
 
@@ -154,8 +169,10 @@ def test_rows_of_values_share_a_scale(weights: App) -> None:
     )  # fmt: skip
     assert view.heads == ("Standard deviation", "Noise in the data", "Not yet learned")
     assert view.rows == (
-        RowView("exact", "12 kg", "", Track(0.2, None), numbers=("not known",) * 3),
-        RowView("noisy", "15 kg", "", Track(0.5, (0, 1)), numbers=("2.5 kg", "1.5 kg", "2 kg")),
+        RowView("exact", "exact", "12 kg", "", Track(0.2, None), numbers=("not known",) * 3),
+        RowView(
+            "noisy", "noisy", "15 kg", "", Track(0.5, (0, 1)), numbers=("2.5 kg", "1.5 kg", "2 kg")
+        ),
     )
     assert view.note.startswith("The line is the value, the band its prediction interval;")
 

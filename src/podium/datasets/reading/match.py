@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from podium.cells import NUMBER, listed, printable
 from podium.datasets.wishes import Column
-from podium.errors import DataError, Mistake
-from podium.header import absent, find_columns, forgiven, wanted_columns
+from podium.errors import DataError, Mistake, nearest
+from podium.header import absent, find_columns, forgiven, optional_columns, wanted_columns
 from podium.signature import Signature
 
 MAX_COLUMNS: Final = 500
@@ -40,11 +40,14 @@ def match(
     names = _named(header)
     wanted = wanted_columns(signature, names)
     found = find_columns(list(dict.fromkeys([*wanted, target or signature.target])), names)
-    needed = [*wanted, *([target] if target else [])]
+    optional = optional_columns(signature)
+    if not any(found[name] for name in wanted):  # another table than was meant
+        optional = frozenset()
+    needed = [*(name for name in wanted if name not in optional), *([target] if target else [])]
     if any(found[name] is None for name in needed):
         relevant = {name: one for name, one in found.items() if one or name in needed}
         raise DataError(file, _told(relevant, header))
-    uses = {found[name]: name for name in wanted}
+    uses = {found[name]: name for name in wanted if found[name] is not None}
     answers = found[target or signature.target]
     if answers in uses:
         if target:
@@ -52,7 +55,9 @@ def match(
             raise DataError(file, [Mistake(target, reason)])
         answers = None
     columns = (Column(one, uses.get(one), one == answers) for one in names)
-    return Matched(tuple(columns), tuple(_notes(header, names, forgiven(found))))
+    left_out = [name for name in wanted if found[name] is None]
+    notes = [*_notes(header, names, forgiven(found)), *_unknown(left_out, found, names)]
+    return Matched(tuple(columns), tuple(notes))
 
 
 def _check(file: Path, header: Sequence[str]) -> None:
@@ -92,3 +97,13 @@ def _notes(header: Sequence[str], names: Sequence[str], others: str) -> list[str
     if unnamed:
         notes.append(f"Columns without a name are called {listed(unnamed)}.")
     return notes
+
+
+def _unknown(
+    left_out: Iterable[str], found: Mapping[str, str | None], names: Sequence[str]
+) -> Iterator[str]:
+    """Tell of each optional column that is not there, with the nearest name that is free."""
+    free = [name for name in names if name not in found.values()]
+    for name in left_out:
+        near = nearest(name, free)
+        yield f"There is no column {name}, which may be left out: it is unknown in every row.{near}"

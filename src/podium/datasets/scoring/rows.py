@@ -37,6 +37,8 @@ Floats = NDArray[np.float64]
 _TOO_LARGE: Final = {"number": np.nextafter(MAX_NUMBER, np.inf), "integer": 2.0**63}
 """The least number that is too large; 2**63 - 1 itself is no floating-point number."""
 _NUMERIC: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*")
+_ABSENT: Final = "CAST(NULL AS VARCHAR)"
+"""The SQL for a column that the file lacks."""
 _REMEMBERED: Final = 10_000
 
 
@@ -85,7 +87,7 @@ class RowReader:
     def read(self, start: int, stop: int) -> Chunk:
         """Return some rows; `stop` may be beyond the last."""
         stop = min(stop, self.staged.rows)
-        problems = self._work.problems(start, stop)
+        problems = {} if self.staged.plain else self._work.problems(start, stop)
         chunk = Chunk(start, stop, np.empty(0, np.intp), [], problems=problems)
         if self.signature.features:
             self._add_features(chunk)
@@ -97,13 +99,18 @@ class RowReader:
 
     def _add_features(self, chunk: Chunk) -> None:
         features = self.signature.features
-        places = [f"c{self.staged.place_of(feature.name)}" for feature in features]
+        places = [self._column(feature.name) for feature in features]
         columns, mistakes = self._codes(chunk, features, places)
         for row, errors in mistakes.items():
             chunk.problems[row] = str(InvalidInput(errors))
         chunk.places = _others(chunk)
         chunk.items = Columns(features, columns).taken(chunk.places)
         self._add_cautions(chunk, columns)
+
+    def _column(self, feature: str) -> str:
+        """Return the SQL for a feature's column; for one that the file lacks nothing is known."""
+        place = self.staged.place_of(feature)
+        return _ABSENT if place is None else f"c{place}"
 
     def _codes(
         self, chunk: Chunk, features: Sequence[Feature], places: Sequence[str]
@@ -214,7 +221,7 @@ class RowReader:
 
     def _text_sql(self, column: str) -> str:
         """Return the SQL for the text of a cell."""
-        kind = self._types[column]
+        kind = "VARCHAR" if column == _ABSENT else self._types[column]
         if kind == "VARCHAR":
             return column
         # So the text is of the very number that is taken for a whole column.
@@ -230,9 +237,11 @@ class RowReader:
             words = dict.fromkeys(FALSE, 0) | dict.fromkeys(TRUE, 1)
             cases = " ".join(f"WHEN {quoted(word)} THEN {code}" for word, code in words.items())
             return f"CAST(CASE lower(trim({text})) {cases} END AS DOUBLE)"
-        if _NUMERIC.fullmatch(self._types[column]):
+        if column != _ABSENT and _NUMERIC.fullmatch(self._types[column]):
             return f"CAST({column} AS DOUBLE)"
         plain = f"replace({text}, ',', '.')" if self.staged.decimal_comma else text
+        if self.staged.plain and not self.staged.plain.signs:
+            return f"TRY_CAST({plain} AS DOUBLE)"
         # DuckDB also takes "1_000" and "+-5".
         odd = f"contains({text}, '_') OR contains({text}, '+-')"
         return f"CASE WHEN {odd} THEN NULL ELSE TRY_CAST({plain} AS DOUBLE) END"

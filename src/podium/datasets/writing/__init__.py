@@ -27,8 +27,9 @@ from podium.datasets.writing.spreadsheet import neutral, neutral_sql
 from podium.signature import Signature
 
 _PREFIX: Final = "podium"
-_OF_A_CLASS: Final = ("label", "probability", "entropy", "aleatoric", "epistemic", "set")
-_OF_A_VALUE: Final = ("value", "std", "aleatoric", "epistemic", "lower", "upper")
+OF_A_CLASS: Final = ("label", "probability", "entropy", "aleatoric", "epistemic", "set")
+OF_A_VALUE: Final = ("value", "std", "aleatoric", "epistemic", "lower", "upper")
+"""What each model tells of a row, in this order; after all models come a warning and an error."""
 _NUMERIC: Final = ("number", "integer")
 _PART: Final = 4 * ROW_GROUP
 """How many rows one thread writes at once."""
@@ -137,7 +138,8 @@ class Export:
         texts = [*(one.name for one in results), *self.signature.labels]
         if not all(text.isascii() for text in texts):
             return True
-        for table in ("input", "rows"):
+        plain = self.staged.plain
+        for table in ("rows",) if plain and plain.ascii else ("input", "rows"):
             wide = [f"coalesce(bool_or(strlen({one.sql}) <> length({one.sql})), false)"
                     for one in results if one.text and one.sql.startswith(f"{table}.")]  # fmt: skip
             query = f"SELECT {' OR '.join(wide)} FROM {table}"  # noqa: S608
@@ -180,7 +182,7 @@ class Export:
         for index, model in enumerate(self.models):
             suffix = f"_{model}" if len(self.models) > 1 else ""
             table = answers_table(index)
-            for name in _OF_A_CLASS if classes else _OF_A_VALUE:
+            for name in OF_A_CLASS if classes else OF_A_VALUE:
                 own = f"{table}.{name}"
                 known = {"label": f"list_extract({labels}, {own} + 1)",
                          "set": f"{table}.labels_in_set"}  # fmt: skip

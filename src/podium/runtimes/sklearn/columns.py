@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import FieldError, InvalidInput
+from podium.messages import said
 from podium.runtimes.base import Arrays, TensorSpec
 
 _TEXT: Final = np.dtype(np.object_)
@@ -121,8 +122,10 @@ class Column:
 
     def _refusal(self, index: int, text: str) -> FieldError:
         known = ", ".join(self._choices[:_SHOWN]) + (", ..." if len(self._choices) > _SHOWN else "")
-        unknown = repr(text) if text else "a missing value"
-        message = f"the model does not know {unknown}; it knows {known}"
+        unknown = repr(text) if text else said("a missing value")
+        message = said(
+            "the model does not know %(value)s; it knows %(known)s", value=unknown, known=known
+        )
         return FieldError(f"inputs[{index}].{self.name}", message)
 
 

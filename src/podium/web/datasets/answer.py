@@ -117,7 +117,7 @@ def accepted_of(app: App) -> AcceptedAnswer:
         inputs=["image"] if image else ["text"] if signature.text else list(signature.names),
         target=signature.target,
         models=list(app.names),
-        kept_s=float(app.spec.limits.dataset_keep),
+        kept_s=float(app.spec.dataset_keep),
     )
 
 

@@ -41,14 +41,17 @@ from podium.errors import (
 )
 from podium.jobs.job import WAITING, Job
 from podium.jobs.sweep import end
+from podium.messages import said
 from podium.web.datasets.answer import accepted_of, answer_of, figures_of
-from podium.web.datasets.pages import job_page, template_csv, upload_page
+from podium.web.datasets.pages import gone_page, job_page, template_csv, upload_page
+from podium.web.datasets.table import rows_file
 from podium.web.datasets.upload import Fields, Received, clean_name, receive
+from podium.web.datasets.wanted import asked_rows
 from podium.web.datasets.wishes import OF_THE_FILE, WISHES, Asked, read_wishes
 from podium.web.form import read_form
 from podium.web.http import CSV, PARQUET
-from podium.web.problem import problem_of
-from podium.web.site import json_response, refuse_foreign_form, wants_page
+from podium.web.problem import problem_of, reply_of
+from podium.web.site import json_response, refuse_foreign_form, respond, wants_page
 
 if TYPE_CHECKING:
     from podium.jobs.state import StateFolder
@@ -85,10 +88,10 @@ class Desk:
         with self._opening:
             if self._store is None:
                 try:
-                    self._store = self.state.store(self.app.spec.limits.dataset_keep)
+                    self._store = self.state.store(self.app.spec.dataset_keep)
                 except (StateError, MissingExtra) as err:
                     log.error("%s", err)
-                    raise Overloaded("The database of jobs cannot be used now", 5) from err
+                    raise Overloaded(said("The database of jobs cannot be used now"), 5) from err
             return self._store
 
     @contextmanager
@@ -101,9 +104,12 @@ class Desk:
         from podium.jobs.store import new_id
 
         if self.store.count_waiting() >= MAX_WAITING:
-            raise Overloaded(f"{MAX_WAITING} data sets are waiting already; try again later", 60)
+            told = said("%(count)s data sets are waiting already; try again later",
+                        count=MAX_WAITING)  # fmt: skip
+            raise Overloaded(told, 60)
         if not self._uploads.acquire(blocking=False):
-            raise Overloaded("Too many data sets are being sent at this moment; try again", 10)
+            told = said("Too many data sets are being sent at this moment; try again")
+            raise Overloaded(told, 10)
         job_id = new_id()
         try:
             yield job_id
@@ -153,6 +159,15 @@ def _refuse_foreign() -> None:
         refuse_foreign_form()
 
 
+@datasets.errorhandler(UnknownDataset)
+def _tell_gone(error: UnknownDataset) -> Response:
+    """Answer what is not here any more: browsers with a way on, programs with a problem."""
+    if wants_page():
+        return gone_page()
+    problem, headers = problem_of(error)
+    return respond(reply_of(problem, headers))
+
+
 @datasets.after_request
 def _keep_private(response: Response) -> Response:
     """Let no shared cache keep what only who knows the id may see."""
@@ -197,7 +212,7 @@ def show(job_id: str) -> AnyResponse:
     job = here.job(job_id)
     if wants_page():
         before = here.store.count_before(job) if job.state in WAITING else None
-        return job_page(job, here.findings(job), here.state.place(job.id).results("csv"), before)
+        return job_page(job, here.findings(job), here.state.place(job.id), before)
     answer = _told(job, 200)
     answer.add_etag()
     return answer.make_conditional(request)
@@ -211,7 +226,7 @@ def start(job_id: str) -> AnyResponse:
     wishes = _asked(_query(), sent, WISHES).over(job.wishes)
     if job.state == "failed" and wishes != job.wishes:
         raise WrongState(
-            "This data set goes on as it was begun. To ask for something else, send it again."
+            said("This data set goes on as it was begun. To ask for something else, send it again.")
         )
     job = _known(desk().store.start(job.id, wishes))
     return _led(job) if wants_page() else _told(job, 202)
@@ -242,6 +257,18 @@ def results(job_id: str, kind: Literal["csv", "parquet"]) -> Response:
         raise UnknownDataset
     name = f"{PurePath(job.name).stem}-results.{kind}"
     return send_file(file, _TYPES[kind], as_attachment=True, download_name=name)
+
+
+@datasets.get("/<job_id>/rows.csv")
+def rows_csv(job_id: str) -> Response:
+    """Some rows of the results as a file: those of the page's table, on all its pages."""
+    job = _done(job_id)
+    findings = desk().findings(job)
+    assert findings is not None
+    wanted = asked_rows(request.args)
+    file = rows_file(desk().state.place(job.id), findings, wanted)
+    name = f"{PurePath(job.name).stem}-{wanted.view}.csv"
+    return send_file(file, CSV, as_attachment=True, download_name=name)
 
 
 @datasets.get("/<job_id>/report.html")
@@ -309,7 +336,7 @@ def _asked(query: Fields, fields: Fields, names: tuple[str, ...] = WISHES + OF_T
         UnknownModel: the name of a model is all that is wrong.
     """
     if wants_page() and fields.get("models") == [""]:  # the form, in which none is checked
-        raise InvalidInput([FieldError("models", "none is chosen; choose at least one")])
+        raise InvalidInput([FieldError("models", said("none is chosen; choose at least one"))])
     return read_wishes({**query, **fields}, desk().app.names, names)
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from podium.errors import counted
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 from podium.jobs.job import ENDED, Job
 
-_TITLES: Final = {
-    "received": "Waiting to be read",
-    "ready": "Ready to be scored",
-    "queued": "Waiting for its turn",
-    "loading": "Getting ready",
-    "reading": "Being read",
-    "scoring": "Being scored",
-    "judging": "Being judged",
-    "writing": "Being written",
-    "done": "Scored",
-    "failed": "Not scored",
-    "cancelled": "Cancelled",
+_TITLES: Final[dict[str, Callable[[], str]]] = {
+    "received": lambda: _("Waiting to be read"),
+    "ready": lambda: _("Ready to be scored"),
+    "queued": lambda: _("Waiting for its turn"),
+    "loading": lambda: _("Getting ready"),
+    "reading": lambda: _("Being read"),
+    "scoring": lambda: _("Being scored"),
+    "judging": lambda: _("Being judged"),
+    "writing": lambda: _("Being written"),
+    "done": lambda: _("Scored"),
+    "failed": lambda: _("Not scored"),
+    "cancelled": lambda: _("Cancelled"),
 }
 
 
@@ -28,7 +31,8 @@ class JobView(NamedTuple):
 
     Between reading and scoring, which is no step, it is "loading".
 
-    `part` is how much of the step is done, from 0 to 1; None where that is not known.
+    `part` is how much of the step is done, from 0 to 1; None where that is not known. `again` is
+    whether one that failed can be started again.
     """
 
     job: Job
@@ -37,6 +41,7 @@ class JobView(NamedTuple):
     words: str
     part: float | None
     kept: str
+    again: bool
 
     @property
     def ended(self) -> bool:
@@ -51,17 +56,23 @@ class JobView(NamedTuple):
     @property
     def said(self) -> str:
         """What a screen reader is told: not of each row, but of each tenth."""
-        return self.title if self.part is None else f"{self.title}, {10 * int(self.part * 10)}%"
+        if self.part is None:
+            return self.title
+        return _("%(title)s, %(percent)s%%", title=self.title, percent=10 * int(self.part * 10))
 
 
-def job_view(job: Job, keep_s: float, before: int | None = None) -> JobView:
+def job_view(
+    job: Job, keep_s: float, before: int | None = None, uploaded: bool = True
+) -> JobView:  # fmt: skip
     """Return a job in words, which is kept for `keep_s` after it has ended.
 
-    `before` is how many others are worked on first, if known.
+    `before` is how many others are worked on first, if known; `uploaded` whether its file is still
+    here.
     """
     stage = _stage(job)
     words, part = _words(job, stage, before), _part(job, stage)
-    return JobView(job, stage, _TITLES[stage], words, part, _kept(job, keep_s))
+    again = job.state == "failed" and job.staged is not None and uploaded
+    return JobView(job, stage, _TITLES[stage](), words, part, _kept(job, keep_s), again)
 
 
 def _stage(job: Job) -> str:
@@ -78,42 +89,57 @@ def _part(job: Job, stage: str) -> float | None:
 
 
 def _words(job: Job, stage: str, before: int | None) -> str:
-    rows = counted(job.rows or 0, "row")
-    told = {
-        "received": _turn(before),
-        "queued": _turn(before),
-        "reading": "Its columns are matched to what the models take.",
-        "loading": "The server loads the models.",
-        "ready": f"{rows}. Is every column taken for what it is?",
-        "scoring": f"{job.rows_done:,} of {rows}",
-        "judging": f"{rows} scored; metrics and figures are made.",
-        "writing": f"{rows} scored and judged; the files are written.",
-        "cancelled": f"{job.rows_done:,} of {rows} had their answers." if job.rows else "",
-        "failed": job.error or "The server's log says why.",
-    }
-    return told.get(stage, "")
+    rows, done = job.rows or 0, f"{job.rows_done:,}"
+    known: dict[str, Callable[[], str]] = {
+        "received": lambda: _turn(before),
+        "queued": lambda: _turn(before),
+        "reading": lambda: _("Its columns are matched to what the models take."),
+        "loading": lambda: _("The server loads the models."),
+        "ready": lambda: ngettext(
+            "%(rows)s row. Is every column taken for what it is?",
+            "%(rows)s rows. Is every column taken for what it is?", rows, rows=f"{rows:,}"),
+        "scoring": lambda: ngettext("%(done)s of %(rows)s row", "%(done)s of %(rows)s rows", rows,
+                                    done=done, rows=f"{rows:,}"),
+        "judging": lambda: ngettext(
+            "%(rows)s row scored; metrics and figures are made.",
+            "%(rows)s rows scored; metrics and figures are made.", rows, rows=f"{rows:,}"),
+        "writing": lambda: ngettext(
+            "%(rows)s row scored and judged; the files are written.",
+            "%(rows)s rows scored and judged; the files are written.", rows, rows=f"{rows:,}"),
+        "cancelled": lambda: ngettext(
+            "%(done)s of %(rows)s row had its answer.",
+            "%(done)s of %(rows)s rows had their answers.", rows, done=done, rows=f"{rows:,}",
+        ) if rows else "",
+        "failed": lambda: job.error or _("The server's log says why."),
+    }  # fmt: skip
+    return known[stage]() if stage in known else ""
 
 
 def _turn(before: int | None) -> str:
     if before is None:
-        return "It begins as soon as the server is free for it."
+        return _("It begins as soon as the server is free for it.")
     if not before:
-        return "It is the next one."
-    others = "One other data set is" if before == 1 else f"{before} other data sets are"
-    return f"{others} before it."
+        return _("It is the next one.")
+    return ngettext("One other data set is before it.",
+                    "%(num)s other data sets are before it.", before)  # fmt: skip
 
 
 def _kept(job: Job, keep_s: float) -> str:
     if job.removed_at is None:
-        return ("This page can be left: its address stays the same, and the work goes on. "
-                f"The results are kept for {lasting(keep_s)}.")  # fmt: skip
+        return _("This page can be left: its address stays the same, and the work goes on. "
+                 "The results are kept for %(time)s.", time=lasting(keep_s))  # fmt: skip
     when = datetime.fromtimestamp(job.removed_at, UTC)
-    return f"Kept at this address until {when.day} {when:%B %Y, %H:%M} UTC, then removed."
+    return _("Kept at this address until %(time)s UTC, then removed.",
+             time=f"{when:%Y-%m-%d %H:%M}")  # fmt: skip
 
 
 def lasting(seconds: float) -> str:
     """Return a time in the largest unit of which it holds two, or one whole."""
-    for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= 2 * length or seconds == length:
-            return counted(round(seconds / length), unit)
-    return counted(round(seconds), "second")
+    days, hours, minutes = (round(seconds / length) for length in (86400, 3600, 60))
+    if seconds >= 2 * 86400 or seconds == 86400:
+        return ngettext("%(num)s day", "%(num)s days", days)
+    if seconds >= 2 * 3600 or seconds == 3600:
+        return ngettext("%(num)s hour", "%(num)s hours", hours)
+    if seconds >= 2 * 60 or seconds == 60:
+        return ngettext("%(num)s minute", "%(num)s minutes", minutes)
+    return ngettext("%(num)s second", "%(num)s seconds", round(seconds))

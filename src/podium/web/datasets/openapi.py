@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from podium.app import App
 from podium.web.datasets.answer import AcceptedAnswer, DatasetAnswer
 from podium.web.datasets.upload import FIELD
+from podium.web.datasets.wanted import VIEWS
 from podium.web.datasets.wishes import WISHES
 from podium.web.form import MULTIPART
 from podium.web.http import CSV, JSON, PARQUET
@@ -48,6 +49,7 @@ def dataset_paths(app: App, schemas: Schemas) -> Described:
         "/results.parquet": {
             "get": _file("results_parquet", "The results as Parquet.", PARQUET, errors)
         },
+        "/rows.csv": {"get": _rows(errors)},
         "/report.html": {
             "get": _file("report", "The report, one page to keep.", "text/html", errors)
         },
@@ -128,6 +130,20 @@ def _starting(app: App, schemas: Schemas) -> Described:
 def _file(name: str, summary: str, kind: str, errors: Described) -> Described:
     responses = {"200": {"description": "The file.", "content": {kind: {"schema": {}}}}, **errors}
     return _operation(f"dataset_{name}", summary, responses)
+
+
+def _rows(errors: Described) -> Described:
+    known: list[tuple[str, str, Described]] = [
+        ("rows", "Which rows; with a true answer known, the wrong ones or the largest errors.",
+         {"type": "string", "enum": list(VIEWS), "default": VIEWS[0]}),
+        ("model", "Whose answers count; left out, the first model's.", {"type": "string"}),
+        ("sort", "A column to sort by: one of the model's (probability), the file's by its "
+         "place (c0), or row; after a hyphen the largest first.", {"type": "string"}),
+    ]  # fmt: skip
+    parameters = [{"name": name, "in": "query", "description": about, "schema": schema}
+                  for name, about, schema in known]  # fmt: skip
+    told = _file("rows_csv", "Some rows of the results, in an order.", CSV, errors)
+    return {**told, "parameters": parameters}
 
 
 def _figure(schemas: Schemas) -> Described:

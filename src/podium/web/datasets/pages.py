@@ -5,22 +5,31 @@ Without scripts they are forms. That of `upload_page` goes to POST /datasets wit
 ("true" or "false", by the button); a browser is led on to the data set's own page by 303. There,
 POST /datasets/<id>/start and POST /datasets/<id>/delete, which does what DELETE does, lead on in
 the same way. With scripts the upload asks for JSON, and follows `Location`.
+
+The page of a data set that is done takes `rows`, `model`, `sort` and `page` for which of its rows
+are shown: a link shows the same.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
 
+import msgspec
 from flask import Response, make_response, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from podium.datasets.findings import Findings
+from podium.datasets.look import Look
+from podium.datasets.place import Place
 from podium.jobs.job import Job
 from podium.web.datasets.answer import AcceptedAnswer
-from podium.web.datasets.job import job_view
-from podium.web.datasets.preview import preview
+from podium.web.datasets.job import job_view, lasting
+from podium.web.datasets.numbers import numbers_of
+from podium.web.datasets.table import rows_table
 from podium.web.datasets.view import findings_view
+from podium.web.datasets.wanted import asked_rows
+from podium.web.history.share import share_of_dataset
 from podium.web.problem import Problem
 from podium.web.site import from_htmx, site
 
@@ -30,25 +39,35 @@ def upload_page(problem: Problem | None = None) -> str:
     return render_template("datasets/upload.html", problem=problem)
 
 
-def job_page(job: Job, found: Findings | None, results: Path, before: int | None) -> Response:
+def job_page(job: Job, found: Findings | None, place: Place, before: int | None) -> AnyResponse:
     """Return the page of a data set, or what has changed in it when htmx asks.
 
-    `results` is where its results.csv is, or will be, `before` how many are worked on before it.
+    `before` is how many are worked on before it.
     """
-    view = job_view(job, site().app.spec.limits.dataset_keep, before)
-    polled = from_htmx()
+    view = job_view(job, site().app.spec.dataset_keep, before, place.upload.exists())
     # A poll says where it stands: as long as that is so, only the progress changes.
-    if polled and request.args.get("seen") == view.stage:
-        return make_response(render_template("datasets/progress.html", job=job, view=view))
-    told: dict[str, object] = {}
+    if from_htmx() and request.args.get("seen") == view.stage:
+        return _if_changed(render_template("datasets/progress.html", job=job, view=view))
+    told: dict[str, object] = {"look": _look(place) if job.state == "ready" else None}
     if found:
-        first = preview(results, len(found.staged.columns))
-        told = {"found": found, "results": findings_view(found), "first": first}
-    template = "datasets/changed.html" if polled else "datasets/job.html"
+        rows = rows_table(job.id, place, found, asked_rows(request.args))
+        told |= {"found": found, "results": findings_view(found), "table": rows,
+                 "numbers_of": numbers_of,
+                 "share": share_of_dataset(job)}  # fmt: skip
+    if from_htmx() and "rows" in request.args:
+        return make_response(render_template("datasets/rows.html", job=job, **told))
+    template = "datasets/changed.html" if from_htmx() else "datasets/job.html"
     page = make_response(render_template(template, job=job, view=view, **told))
-    if polled:
+    if from_htmx():
         page.headers["HX-Retarget"] = "#job"
     return page
+
+
+def gone_page() -> Response:
+    """Return the page of an address at which there is no data set, or none any more."""
+    kept = lasting(site().app.spec.dataset_keep)
+    template = "datasets/gone.html" if from_htmx() else "datasets/gone_page.html"
+    return make_response(render_template(template, kept=kept), 404)
 
 
 def template_csv(accepted: AcceptedAnswer) -> str:
@@ -56,3 +75,18 @@ def template_csv(accepted: AcceptedAnswer) -> str:
     text = io.StringIO()
     csv.writer(text).writerow([*accepted.inputs, accepted.target])
     return text.getvalue()
+
+
+def _if_changed(text: str) -> AnyResponse:
+    """Return what is polled; nothing if the browser has it already."""
+    part = make_response(text)
+    part.add_etag()
+    return part.make_conditional(request)
+
+
+def _look(place: Place) -> Look | None:
+    """Return what the rows of a data set look like; None where nobody has looked."""
+    try:
+        return msgspec.json.decode(place.look.read_bytes(), type=Look)
+    except FileNotFoundError:
+        return None

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from flask import current_app, has_app_context
+from flask_babel import get_translations
 from jinja2 import Environment, FileSystemLoader, Template
 
 import podium
 from podium.datasets.findings import Findings
+from podium.web.datasets.numbers import numbers_of
 from podium.web.datasets.view import findings_view
+from podium.web.language import translated
 
 _WEB: Final = Path(__file__).parents[1]
 _SCRIPTS: Final = ("vendor/vega.min.js", "vendor/vega-lite.min.js", "vendor/vega-embed.min.js",
@@ -28,9 +33,10 @@ def render_report(found: Findings) -> str:
     now = datetime.now(UTC)
     return _template().render(
         found=found,
+        language=current_app.jinja_env.globals["language"] if has_app_context() else "en",
         results=findings_view(found),
         columns=found.staged.columns[:_MOST_COLUMNS],
-        when=f"{now.day} {now:%B %Y, %H:%M} UTC",
+        when=f"{now:%Y-%m-%d %H:%M} UTC",
         version=podium.__version__,
         policy=_policy(),
         style=_style(),
@@ -41,7 +47,14 @@ def render_report(found: Findings) -> str:
 @cache
 def _template() -> Template:
     env = Environment(loader=FileSystemLoader(_WEB / "templates"), autoescape=True,
-                      trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+                      trim_blocks=True, lstrip_blocks=True, finalize=translated,
+                      extensions=["jinja2.ext.i18n"])  # fmt: skip
+    # What the extension adds to the environment is not in its types.
+    install: Callable[..., None] = vars(env)["install_gettext_callables"]
+    install(lambda text: get_translations().ugettext(text),
+            lambda one, many, number: get_translations().ungettext(one, many, number),
+            newstyle=True)  # fmt: skip
+    env.globals["numbers_of"] = numbers_of
     return env.get_template("datasets/report.html")
 
 

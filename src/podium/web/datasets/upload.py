@@ -20,6 +20,7 @@ from podium.errors import (
     UnsupportedBody,
     nearest,
 )
+from podium.messages import said
 from podium.web.form import MULTIPART, URLENCODED, decode_utf8
 from podium.web.http import JSON, content_length, media_type
 
@@ -71,11 +72,13 @@ def receive(
         if err.errno not in DISK_FULL:
             raise
         raise StorageFull(
-            "The server's disk has no room for this data set; nothing of it was kept. Send a "
-            "smaller one, or ask who runs the server to make room."
+            said(
+                "The server's disk has no room for this data set; nothing of it was kept. Send a "
+                "smaller one, or ask who runs the server to make room."
+            )
         ) from err
     if not size:
-        raise InvalidInput([FieldError(FIELD, "is empty: there is nothing to score")])
+        raise InvalidInput([FieldError(FIELD, said("is empty: there is nothing to score"))])
     return received
 
 
@@ -105,7 +108,9 @@ def _form(environ: WSGIEnvironment, out: IO[bytes], check: Callable[[Fields], ob
         # Some of the parser's errors hold what the client sent; the first part is the reason.
         raise MalformedRequest(f"The form cannot be read: {(err.args or [err])[0]}") from err
     if form.name is None:
-        raise InvalidInput([FieldError(FIELD, f"is missing; expected a file: {_HOW}")])
+        raise InvalidInput(
+            [FieldError(FIELD, said("is missing; expected a file: %(how)s", how=_HOW))]
+        )
     return Received(form.name, form.fields)
 
 
@@ -178,4 +183,7 @@ def _parts(environ: WSGIEnvironment) -> Iterator[bytes]:
         taken += len(part)
         yield part
     if announced is not None and taken < announced:
-        raise MalformedRequest(f"The body ended after {taken} of {announced} bytes")
+        raise MalformedRequest(
+            said("The body ended after %(found)s of %(announced)s bytes",
+                 found=taken, announced=announced)
+        )  # fmt: skip

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 from podium.datasets.findings import RARE, Comparison, Findings, Metric
-from podium.errors import counted
 from podium.rounding import decimals, percent
 from podium.web.words import number_form
 
-_OF_SETS: Final = "Prediction sets"
-_OF_VALUES: Final = "Intervals"
-_GROUPS: Final = (
-    ("Right or wrong", {"accuracy", "balanced_accuracy", "f1_macro"}),
-    ("Probabilities", {"log_loss", "brier", "ece"}),
-    (_OF_SETS, {"coverage", "set_size", "empty_sets"}),
-    ("Distance from the truth", {"r2", "rmse", "mae"}),
-    (_OF_VALUES, {"coverage", "width"}),
-    ("More", None),
-)
+_GROUPS: Final[dict[str, frozenset[str] | None]] = {
+    "right": frozenset(("accuracy", "balanced_accuracy", "f1_macro")),
+    "probabilities": frozenset(("log_loss", "brier", "ece")),
+    "sets": frozenset(("coverage", "set_size", "empty_sets")),
+    "distance": frozenset(("r2", "rmse", "mae")),
+    "intervals": frozenset(("coverage", "width")),
+    "more": None,
+}
+"""Which metrics stand together; those of "more" belong to none."""
+_TITLES: Final[dict[str, Callable[[], str]]] = {
+    "right": lambda: _("Right or wrong"),
+    "probabilities": lambda: _("Probabilities"),
+    "sets": lambda: _("Prediction sets"),
+    "distance": lambda: _("Distance from the truth"),
+    "intervals": lambda: _("Intervals"),
+    "more": lambda: _("More"),
+}
 _SHARES: Final = {"accuracy", "balanced_accuracy", "coverage", "empty_sets", "precision", "recall"}
 """Metrics that are shares, and told in percent."""
 _OF_THE_TARGET: Final = {"rmse", "mae", "width"}
@@ -94,24 +103,33 @@ def findings_view(found: Findings) -> FindingsView:
 
 def _unanswered(found: Findings) -> str:
     """Return how many rows have no answer, or not of every model; "" where all have."""
-    failed = f"{counted(found.failed, 'row')} without an answer" if found.failed else ""
-    partly = f"{counted(found.partly, 'row')} not answered by every model" if found.partly else ""
-    return ", ".join(filter(None, (failed, partly)))
+    failed = ngettext("%(rows)s row without an answer", "%(rows)s rows without an answer",
+                      found.failed, rows=f"{found.failed:,}")  # fmt: skip
+    partly = ngettext("%(rows)s row not answered by every model",
+                      "%(rows)s rows not answered by every model",
+                      found.partly, rows=f"{found.partly:,}")  # fmt: skip
+    if found.failed and found.partly:
+        return _("%(failed)s, %(partly)s", failed=failed, partly=partly)
+    return failed if found.failed else partly if found.partly else ""
 
 
 def _headline(found: Findings) -> str:
-    rows = counted(found.rows, "row")
+    rows = f"{found.rows:,}"
     if found.failed:
-        return f"{found.rows - found.failed:,} of {rows} scored"
-    return f"{'All ' if found.rows > 1 else ''}{rows} scored"
+        return ngettext("%(done)s of %(rows)s row scored", "%(done)s of %(rows)s rows scored",
+                        found.rows, done=f"{found.rows - found.failed:,}", rows=rows)  # fmt: skip
+    return ngettext("%(rows)s row scored", "All %(rows)s rows scored", found.rows, rows=rows)
 
 
 def _judged(found: Findings) -> str:
-    models = counted(len(found.models), "model")
+    models = len(found.models)
     most = max((one.judged for one in found.models), default=0)
     if not most or found.target is None:
-        return f"By {models}."
-    return f"By {models}, judged on {counted(most, 'row')} by the column {found.target}."
+        return ngettext("By %(num)s model.", "By %(num)s models.", models)
+    by = ngettext("By %(num)s model", "By %(num)s models", models)
+    return ngettext("%(models)s, judged on %(rows)s row by the column %(target)s.",
+                    "%(models)s, judged on %(rows)s rows by the column %(target)s.", most,
+                    models=by, rows=f"{most:,}", target=found.target)  # fmt: skip
 
 
 def _note(found: Findings) -> str:
@@ -119,22 +137,27 @@ def _note(found: Findings) -> str:
     metrics = [one for model in found.models for one in model.metrics]
     if all(one.low is None for one in metrics):
         return ""
-    ways = ", ".join(dict.fromkeys(one.interval for one in metrics if one.interval))
-    drawn = f"{found.bootstrap:,} bootstrap replicates" if found.bootstrap else ""
-    how = "; ".join(filter(None, (ways, drawn)))
-    level = f"{100 * found.level:.3g}%"
-    return f"Below a value stands its {level} confidence interval{f' ({how})' if how else ''}."
+    ways = list(dict.fromkeys(one.interval for one in metrics if one.interval))
+    if found.bootstrap:
+        drawn = ngettext("%(count)s bootstrap replicate", "%(count)s bootstrap replicates",
+                         found.bootstrap, count=f"{found.bootstrap:,}")  # fmt: skip
+        ways = [*ways[:-1], f"{ways[-1]}; {drawn}"] if ways else [drawn]
+    level = f"{100 * found.level:.3g}"
+    if not ways:
+        return _("Below a value stands its %(level)s%% confidence interval.", level=level)
+    return _("Below a value stands its %(level)s%% confidence interval (%(how)s).",
+             level=level, how=", ".join(ways))  # fmt: skip
 
 
 def _groups(found: Findings, left: list[str]) -> Iterator[tuple[str, tuple[RowView, ...]]]:
     """Yield the metrics of these names by what they tell."""
-    for title, names in _GROUPS:
-        if title == (_OF_VALUES if found.labels else _OF_SETS):
+    for group, names in _GROUPS.items():
+        if group == ("intervals" if found.labels else "sets"):
             continue
         own = [name for name in left if names is None or name in names]
         left = [name for name in left if name not in own]
         if own:
-            yield title, tuple(_merged(_row(found, name, None) for name in own))
+            yield _TITLES[group](), tuple(_merged(_row(found, name, None) for name in own))
 
 
 def _merged(rows: Iterable[RowView]) -> list[RowView]:
@@ -164,8 +187,8 @@ def _row(found: Findings, name: str, label: str | None) -> RowView:
         if one and one.value is not None else None
         for place, one in enumerate(metrics)
     )  # fmt: skip
-    title = some.title if label is None else f"{some.title}, {label}"
-    return RowView(title, f"{some.about} {alike}".strip(), cells)
+    title = _("%(metric)s, %(label)s", metric=some.title, label=label) if label else some.title
+    return RowView(title, " ".join(filter(None, (some.about, alike))), cells)
 
 
 def _cell(metric: Metric, best: bool, detail: str) -> CellView:
@@ -178,7 +201,8 @@ def _cell(metric: Metric, best: bool, detail: str) -> CellView:
         value += f" {metric.unit}" if metric.unit else ""
     else:
         value, *ends = map(decimals, known)
-    return CellView(value, " to ".join(ends), best, detail)
+    return CellView(value, _("%(low)s to %(high)s", low=ends[0], high=ends[1]) if ends else "",
+                    best, detail)  # fmt: skip
 
 
 def _best(found: Findings, metrics: Sequence[Metric | None]) -> int | None:

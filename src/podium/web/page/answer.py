@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from flask_babel import gettext as _
+
 from podium.app import App
-from podium.charts import FEW, Spec, histograms, spread
 from podium.pipeline.calibration import Calibration
 from podium.prediction import (
     Answer,
@@ -17,21 +19,28 @@ from podium.prediction import (
     ValueUncertainty,
 )
 from podium.rounding import level_percent, percent
+from podium.signature import Signature
+from podium.web.page.figures import FiguresView, figures_view, interval_note
 from podium.web.page.looked import LookedView
 from podium.web.words import (
-    BEHIND,
-    NOT_KNOWN,
     capitalised,
     coverage,
     deviation,
+    ends,
+    hesitation,
     likelihood,
     measure,
+    not_known,
     small,
     spaced,
     value_spread,
     value_words,
 )
 
+MOST_BARS: Final = 100
+"""How many classes the page shows at most; the API tells all."""
+_FIRST: Final = 5
+"""How many of many classes are seen at once; the others unfold."""
 _TOLD: Final = frozenset({"prediction_set_empty", "prediction_set_full"})
 """Codes of cautions that say what the page says of the prediction set itself."""
 
@@ -45,6 +54,29 @@ class BarView(NamedTuple):
     interval: Interval | None
 
 
+class BarsView(NamedTuple):
+    """The likeliest classes, those that unfold, and of how many `classes` in all."""
+
+    first: tuple[BarView, ...]
+    others: tuple[BarView, ...]
+    classes: int
+    note: str
+
+    @property
+    def left_out(self) -> int:
+        """How many classes are not shown at all."""
+        return self.classes - len(self.first) - len(self.others)
+
+
+class RangeView(NamedTuple):
+    """A value's widest interval as a line of length 1: on it the value, and a narrower interval."""
+
+    mark: float
+    inner: Interval | None
+    low: str
+    high: str
+
+
 class FactView(NamedTuple):
     """A number about an answer, and what it means."""
 
@@ -53,36 +85,44 @@ class FactView(NamedTuple):
     about: str
 
 
-class FiguresView(NamedTuple):
-    """How far the passes lie apart, how many lie where, and how to read it."""
+class CautionView(NamedTuple):
+    """What to know of an answer; `anchor` is the field it is about, "" where there is none."""
 
-    spread: Spec
-    histograms: tuple[Spec, ...]
-    caption: str
+    name: str
+    message: str
+    anchor: str = ""
 
 
 class AnswerView(NamedTuple):
     """One answer in words; `coverage` is empty when the model is not calibrated.
 
-    `aside` is what a calibrated model itself believes, `evidence` what its coverage rests on,
-    `name` the model's, `model` its title.
+    `verdict` says that the model is not sure. `aside` is what a calibrated model itself believes,
+    `evidence` what its coverage rests on, `name` the model's, `model` its title.
     """
 
     headline: str
     words: str
-    model: str
-    version: str
     facts: tuple[FactView, ...]
-    warnings: tuple[tuple[str, str], ...]
     percent: str = ""
-    bars: tuple[BarView, ...] = ()
-    interval_note: str = ""
-    name: str = ""
-    coverage: str = ""
+    verdict: str = ""
+    bars: BarsView | None = None
+    range: RangeView | None = None
     aside: str = ""
+    model: str = ""
+    version: str = ""
+    name: str = ""
+    warnings: tuple[CautionView, ...] = ()
+    coverage: str = ""
     evidence: str = ""
     figures: FiguresView | None = None
     looked: LookedView | None = None
+
+    @property
+    def said(self) -> str:
+        """What a screen reader says when the answer has come."""
+        first = ", ".join(one for one in (self.headline, self.words, self.percent) if one)
+        rest = [f"{one.rstrip('.')}." for one in (self.verdict, self.coverage) if one]
+        return " ".join([f"{first}.", *rest])
 
 
 def answer_view(app: App, answer: Answer) -> AnswerView:
@@ -92,7 +132,8 @@ def answer_view(app: App, answer: Answer) -> AnswerView:
     shown = _value_view(prediction) if isinstance(prediction, ValuePrediction) else (
         _class_view(prediction, classes)
     )  # fmt: skip
-    calibration = app.kept(answer.model).calibration
+    served = answer.model in app.names  # that of a kept answer may be gone
+    calibration = app.kept(answer.model).calibration if served else None
     return shown._replace(
         model=title_of(app, answer.model),
         name=answer.model,
@@ -100,57 +141,74 @@ def answer_view(app: App, answer: Answer) -> AnswerView:
         warnings=cautions(app, prediction),
         coverage=coverage(prediction, classes, calibration.fit.method if calibration else "lac"),
         evidence=_evidence(calibration) if calibration else "",
-        figures=_figures(prediction, spaced(app.signature.target)),
+        figures=figures_view(prediction, spaced(app.signature.target)),
     )
 
 
-def cautions(app: App, prediction: Prediction) -> tuple[tuple[str, str], ...]:
+def cautions(app: App, prediction: Prediction) -> tuple[CautionView, ...]:
     """Return what to know of an answer beside its set, each with what it is about."""
-    labels = {feature.name: feature.label or feature.name for feature in app.signature.features}
-    return tuple((labels.get(w.field, capitalised(w.field)), w.message)
-                 for w in prediction.warnings if w.code not in _TOLD)  # fmt: skip
+    controls = controls_of(app.signature)
+    return tuple(
+        CautionView(controls.get(one.field, capitalised(one.field)), one.message,
+                    one.field if one.field in controls else "")
+        for one in prediction.warnings if one.code not in _TOLD
+    )  # fmt: skip
+
+
+def controls_of(signature: Signature) -> dict[str, str]:
+    """Return what people call each field of the form, by the id of its control."""
+    if signature.image is not None:
+        return {"image": _("Image")}
+    if signature.text is not None:
+        return {"text": _("Text")}
+    return {feature.name: feature.label or feature.name for feature in signature.features}
 
 
 def title_of(app: App, name: str) -> str:
     """Return what people call a model."""
-    return {spec.name: spec.title or spec.name for spec in app.spec.models}[name]
+    return {spec.name: spec.title or spec.name for spec in app.spec.models}.get(name, name)
 
 
 def _evidence(calibration: Calibration) -> str:
     """Return on what a calibration rests, and what it came to."""
-    held = f"{100 * calibration.coverage.coverage:.3g}%"
-    return (
-        f"Calibrated on {calibration.rows} rows: at {level_percent(calibration.confidence_level)} "
-        f"confidence it held the truth in {held} of them"
-    )
+    return _("Calibrated on %(rows)s rows: at %(level)s confidence it held the truth in %(held)s "
+             "of them", rows=calibration.rows, level=level_percent(calibration.confidence_level),
+             held=f"{100 * calibration.coverage.coverage:.3g}%")  # fmt: skip
 
 
 def _class_view(prediction: ClassPrediction, classes: int) -> AnswerView:
     known = prediction.probability
     certainty = prediction.uncertainty
     intervals = certainty.intervals or {}
+    bars = tuple(
+        BarView(label, share, percent(share), intervals.get(label))
+        for label, share in (prediction.probabilities or {}).items()
+    )
     return AnswerView(
         headline=prediction.label,
-        words="no probability" if known is None else likelihood(known),
+        words=_("no probability") if known is None else likelihood(known),
         percent="" if known is None else percent(known),
-        model="",
-        version="",
-        warnings=(),
-        bars=tuple(
-            BarView(label, share, percent(share), intervals.get(label))
-            for label, share in (prediction.probabilities or {}).items()
-        ),
-        interval_note=_interval_note(certainty.interval_level, certainty.samples),
+        verdict=hesitation(prediction),
+        bars=_bars(bars, classes, interval_note(certainty)),
         facts=(
-            _fact("Entropy", certainty.entropy, "0 when sure, higher when spread out, "
-                  f"at most {math.log(classes):.2f} (nats)"),
-            _fact("Noise in the data (aleatoric)", certainty.aleatoric,
-                  "the part more training would not end"),
-            _fact("Not yet learned (epistemic)", certainty.epistemic,
-                  f"the part on which {BEHIND} disagree"),
+            _fact(_("Entropy"), certainty.entropy,
+                  _("0 when sure, higher when spread out, at most %(most)s (nats)",
+                    most=f"{math.log(classes):.2f}")),
+            _fact(_("Noise in the data (aleatoric)"), certainty.aleatoric,
+                  _("What the input itself leaves open: more training would not end it")),
+            _fact(_("Not yet learned (epistemic)"), certainty.epistemic,
+                  _("On what passes or members disagree: more training data like this would "
+                    "lower it")),
             *_passes(certainty.samples),
         ),
     )  # fmt: skip
+
+
+def _bars(bars: Sequence[BarView], classes: int, note: str) -> BarsView | None:
+    if not bars:
+        return None
+    first = len(bars) if len(bars) <= _FIRST + 1 else _FIRST  # a single one needs no unfolding
+    return BarsView(tuple(bars[:first]), tuple(bars[first:MOST_BARS]), classes, note)
 
 
 def _value_view(prediction: ValuePrediction) -> AnswerView:
@@ -161,46 +219,45 @@ def _value_view(prediction: ValuePrediction) -> AnswerView:
         headline=value_words(prediction),
         words="" if calibrated else words,
         aside=words if calibrated else "",
-        model="",
-        version="",
-        warnings=(),
+        range=_range(prediction),
         facts=(*_parts(certainty, prediction.unit), *_passes(certainty.samples)),
     )
+
+
+def _range(prediction: ValuePrediction) -> RangeView | None:
+    """Return where a value lies in its intervals; None where it has none that is wider than it."""
+    own, calibrated = (
+        prediction.uncertainty.interval,
+        prediction.uncertainty.prediction_interval,
+    )
+    known = [one for one in (own, calibrated) if one]
+    low = min((prediction.value, *(one[0] for one in known)))
+    high = max((prediction.value, *(one[1] for one in known)))
+    if not (known and low < high and math.isfinite(high - low)):
+        return None
+    places = [(end - low) / (high - low) for end in (prediction.value, *(own or ()))]
+    inner = (places[1], places[2]) if own and calibrated else None
+    return RangeView(places[0], inner, **ends(prediction, (low, high)))
 
 
 def _parts(certainty: ValueUncertainty, unit: str | None) -> tuple[FactView, ...]:
     """Return a value's standard deviation and those of its parts; each square is a variance."""
     noise, learned = certainty.aleatoric, certainty.epistemic
     std = None if certainty.std is None else measure(certainty.std, None, unit)
-    if noise is not None:
-        made = "of the noise in the data alone" if learned is None else "of both parts together"
+    if noise is None and learned is not None:
+        made = _("of what is not yet learned alone")
+    elif noise is not None and learned is None:
+        made = _("of the noise in the data alone")
     else:
-        made = "of what is not yet learned alone" if learned is not None else "of both parts"
-    spread_out = f"how far the {BEHIND} lie apart" if certainty.samples else (
-        "standard deviation that more training would lower"
-    )  # fmt: skip
+        made = _("of both parts together")
     return (
-        _known("Standard deviation", std, made),
-        _known("Noise in the data (aleatoric)", deviation(noise, unit),
-               "standard deviation that more training would not end"),
-        _known("Not yet learned (epistemic)", deviation(learned, unit), spread_out),
+        _known(_("Standard deviation"), std, made),
+        _known(_("Noise in the data (aleatoric)"), deviation(noise, unit),
+               _("The scatter of measured values that more training would not end")),
+        _known(_("Not yet learned (epistemic)"), deviation(learned, unit),
+               _("How far the passes or members lie apart: more training data like this would "
+                 "lower it")),
     )  # fmt: skip
-
-
-def _figures(prediction: Prediction, target: str) -> FiguresView | None:
-    figure = spread(prediction, target)
-    samples, level = prediction.uncertainty.samples, prediction.uncertainty.interval_level
-    if figure is None or samples is None or level is None:
-        return None
-    tells_noise = (
-        isinstance(prediction, ValuePrediction) and prediction.uncertainty.aleatoric is not None
-    )
-    if tells_noise:
-        band = f"The band is where the model expects {level_percent(level)} of measured values, the"
-    else:
-        band = "The" if samples < FEW else f"The band holds {level_percent(level)} of them, the"
-    caption = f"Each dot is one of {samples} {BEHIND}. {band} line is their mean."
-    return FiguresView(figure, tuple(histograms(prediction, target)), caption)
 
 
 def _fact(name: str, value: float | None, about: str) -> FactView:
@@ -209,18 +266,10 @@ def _fact(name: str, value: float | None, about: str) -> FactView:
 
 def _known(name: str, value: str | None, about: str) -> FactView:
     if value is None:
-        return FactView(name, NOT_KNOWN, f"{about}; not known by this kind of model")
-    return FactView(name, value, about)
+        about = _("%(about)s; not known by this kind of model", about=about)
+    return FactView(name, value or not_known(), about)
 
 
 def _passes(samples: int | None) -> tuple[FactView, ...]:
-    about = "answers of the model, or of its members, behind this one"
-    return () if samples is None else (FactView(capitalised(BEHIND), str(samples), about),)
-
-
-def _interval_note(level: float | None, samples: int | None) -> str:
-    if level is None or samples is None:
-        return ""
-    if samples < FEW:
-        return f"The thin line shows roughly where the {samples} {BEHIND} lie."
-    return f"The thin line spans {level_percent(level)} of the {BEHIND}."
+    about = _("answers of the model, or of its members, behind this one")
+    return () if samples is None else (FactView(_("Passes or members"), str(samples), about),)

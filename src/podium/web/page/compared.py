@@ -7,21 +7,23 @@ from collections.abc import Sequence
 from math import log
 from typing import NamedTuple
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 from podium.app import App
 from podium.charts import widened
 from podium.prediction import Answer, ClassPrediction, Interval, ValuePrediction
 from podium.rounding import level_percent, percent
-from podium.web.page.answer import cautions, title_of
+from podium.web.page.answer import CautionView, cautions, title_of
 from podium.web.problem import Problem
 from podium.web.words import (
-    BEHIND,
-    NOT_KNOWN,
-    between,
     covered_by,
     deviation,
     measure,
+    not_known,
     small,
     value_words,
+    written_ends,
 )
 
 Outcome = tuple[str, Answer | Problem]
@@ -39,9 +41,11 @@ class RowView(NamedTuple):
     """One model's answer, or the `problem` for which it gave none.
 
     `covered` is what its prediction set or interval holds, "" where it is not calibrated; the
-    `numbers` stand under the comparison's heads.
+    `numbers` stand under the comparison's heads. `name` is the model's, `model` its title;
+    `differs` says that most models answer otherwise.
     """
 
+    name: str
     model: str
     headline: str = ""
     percent: str = ""
@@ -50,6 +54,7 @@ class RowView(NamedTuple):
     level: str = ""
     numbers: tuple[str, ...] = ()
     problem: str = ""
+    differs: bool = False
 
 
 class ComparedView(NamedTuple):
@@ -59,7 +64,7 @@ class ComparedView(NamedTuple):
     agree: bool
     heads: tuple[str, ...]
     rows: tuple[RowView, ...]
-    warnings: tuple[tuple[str, str], ...]
+    warnings: tuple[CautionView, ...]
     note: str
 
     @property
@@ -87,79 +92,95 @@ def compared_view(app: App, outcomes: Sequence[Outcome]) -> ComparedView:
             classes.append(prediction)
     sentence, agree = _values_agree(values) if values else _classes_agree(classes)
     missing = len(outcomes) - len(answers)
-    heads = ("Standard deviation", "Noise in the data") if values else ("Entropy",)
+    if missing:
+        sentence = _("%(said)s %(missing)s of %(count)s gave no answer.",
+                     said=sentence, missing=missing, count=len(outcomes))  # fmt: skip
+    usual = _usual(classes)
+    heads = (_("Standard deviation"), _("Noise in the data")) if values else (_("Entropy"),)
     return ComparedView(
-        sentence + (f" {missing} of {len(outcomes)} gave no answer." if missing else ""),
+        sentence,
         agree,
-        (*heads, "Not yet learned"),
-        tuple(_row(app, outcome, _scale(values)) for outcome in outcomes),
+        (*heads, _("Not yet learned")),
+        tuple(_row(app, outcome, _scale(values), usual) for outcome in outcomes),
         _warnings(app, answers),
         _value_note() if values else _class_note(classes, len(app.signature.labels)),
     )
+
+
+def _usual(predictions: Sequence[ClassPrediction]) -> str | None:
+    """Return the label that more models give than any other; None where there is no such one."""
+    said = [*Counter(one.label for one in predictions).most_common(2), ("", 0), ("", 0)]
+    return said[0][0] if said[0][1] > said[1][1] else None
 
 
 def _class_note(predictions: Sequence[ClassPrediction], classes: int) -> str:
     levels = {
         one.uncertainty.interval_level for one in predictions if one.uncertainty.interval_level
     }
-    line = ""
-    if levels:
-        share = level_percent(max(levels)) if len(levels) == 1 else "most"
-        line = f"The thin line spans {share} of a model's {BEHIND}, roughly so where they are few. "
-    return (
-        f"{line}Entropy is 0 when a model is sure and higher "
-        f"when its probabilities are spread out, at most {log(classes):.2f} (nats). What it has "
-        f"not yet learned (epistemic) shows in {BEHIND} that disagree; a model that gives one "
-        "answer cannot know it."
-    )
+    note = _("Entropy is 0 when a model is sure and higher when its probabilities are spread out, "
+             "at most %(most)s (nats). What it has not yet learned (epistemic) shows in passes or "
+             "members that disagree; a model that gives one answer cannot know it.",
+             most=f"{log(classes):.2f}")  # fmt: skip
+    if not levels:
+        return note
+    if len(levels) > 1:
+        line = _("The thin line spans most of a model's passes or members, roughly so where they "
+                 "are few.")  # fmt: skip
+    else:
+        line = _("The thin line spans %(share)s of a model's passes or members, roughly so where "
+                 "they are few.", share=level_percent(max(levels)))  # fmt: skip
+    return f"{line} {note}"
 
 
 def _value_note() -> str:
-    return (
+    return _(
         "The line is the value, the band its prediction interval; without one, where a model's "
-        f"{BEHIND} lie or the model itself expects the value. Noise in the data (aleatoric) and "
-        "what is not yet learned (epistemic) are standard deviations, too; the first one is made "
-        "of those parts that are known."
+        "passes or members lie or the model itself expects the value. Noise in the data "
+        "(aleatoric) and what is not yet learned (epistemic) are standard deviations, too; the "
+        "first one is made of those parts that are known."
     )
 
 
-def _warnings(app: App, answers: Sequence[Answer]) -> tuple[tuple[str, str], ...]:
+def _warnings(app: App, answers: Sequence[Answer]) -> tuple[CautionView, ...]:
     """Return what to know of the input once, and of a single answer with its model's name."""
-    told: dict[tuple[str, str], list[str]] = {}
+    told: dict[CautionView, list[str]] = {}
     for answer in answers:
         for caution in cautions(app, answer.predictions[0]):
             told.setdefault(caution, []).append(title_of(app, answer.model))
     return tuple(
-        (about if len(models) == len(answers) else f"{', '.join(models)}: {about}", message)
-        for (about, message), models in told.items()
-    )
+        caution if len(models) == len(answers)
+        else caution._replace(name=f"{', '.join(models)}: {caution.name}")
+        for caution, models in told.items()
+    )  # fmt: skip
 
 
-def _row(app: App, outcome: Outcome, scale: Interval) -> RowView:
+def _row(app: App, outcome: Outcome, scale: Interval, usual: str | None) -> RowView:
     name, answer = outcome
-    model = title_of(app, name)
+    row = RowView(name, title_of(app, name))
     if isinstance(answer, Problem):
-        return RowView(model, problem=answer.detail)
+        return row._replace(problem=answer.detail)
     prediction = answer.predictions[0]
     if isinstance(prediction, ValuePrediction):
-        row = _value_row(model, prediction, scale)
+        row = _value_row(row, prediction, scale)
     else:
-        row = _class_row(model, prediction)
+        differs = usual is not None and prediction.label != usual
+        row = _class_row(row, prediction)._replace(differs=differs)
     level = prediction.uncertainty.confidence_level
     covered = covered_by(prediction, len(app.signature.labels))
     return row._replace(covered=covered, level=level_percent(level) if level and covered else "")
 
 
-def _class_row(model: str, prediction: ClassPrediction) -> RowView:
+def _class_row(row: RowView, prediction: ClassPrediction) -> RowView:
     certainty, share = prediction.uncertainty, prediction.probability
     interval = (certainty.intervals or {}).get(prediction.label)
     numbers = (_number(certainty.entropy), _number(certainty.epistemic))
+    row = row._replace(headline=prediction.label, numbers=numbers)
     if share is None:
-        return RowView(model, prediction.label, "no probability", numbers=numbers)
-    return RowView(model, prediction.label, percent(share), Track(share, interval), numbers=numbers)
+        return row._replace(percent=_("no probability"))
+    return row._replace(percent=percent(share), track=Track(share, interval))
 
 
-def _value_row(model: str, prediction: ValuePrediction, scale: Interval) -> RowView:
+def _value_row(row: RowView, prediction: ValuePrediction, scale: Interval) -> RowView:
     certainty = prediction.uncertainty
     interval = _interval(prediction)
     low, high = scale
@@ -172,21 +193,24 @@ def _value_row(model: str, prediction: ValuePrediction, scale: Interval) -> RowV
     std = None if certainty.std is None else measure(certainty.std, None, prediction.unit)
     parts = (certainty.aleatoric, certainty.epistemic)
     numbers = (std, *(deviation(part, prediction.unit) for part in parts))
-    return RowView(model, value_words(prediction), track=track,
-                   numbers=tuple(number or NOT_KNOWN for number in numbers))  # fmt: skip
+    return row._replace(headline=value_words(prediction), track=track,
+                        numbers=tuple(number or not_known() for number in numbers))  # fmt: skip
 
 
 def _number(value: float | None) -> str:
-    return NOT_KNOWN if value is None else small(value)
+    return not_known() if value is None else small(value)
 
 
 def _classes_agree(predictions: Sequence[ClassPrediction]) -> tuple[str, bool]:
     said = Counter(prediction.label for prediction in predictions).most_common()
     if len(said) == 1:
         label, count = said[0]
-        return f"{_all(count)} {label}.", True
-    parts = [f"{count} {'says' if count == 1 else 'say'} {label}" for label, count in said]
-    return f"The models disagree: {', '.join(parts)}.", False
+        return _all_say(label, count), True
+    parts = [
+        ngettext("%(num)s says %(label)s", "%(num)s say %(label)s", count, label=label)
+        for label, count in said
+    ]
+    return _("The models disagree: %(who)s.", who=", ".join(parts)), False
 
 
 def _values_agree(predictions: Sequence[ValuePrediction]) -> tuple[str, bool]:
@@ -194,19 +218,22 @@ def _values_agree(predictions: Sequence[ValuePrediction]) -> tuple[str, bool]:
     values = [prediction.value for prediction in predictions]
     unit = predictions[0].unit
     if min(values) == max(values):
-        return (
-            f"{_all(len(values))} {measure(values[0], predictions[0].uncertainty.std, unit)}.",
-            True,
-        )
-    said = f"The models say {between((min(values), max(values)), unit)}"
+        value = measure(values[0], predictions[0].uncertainty.std, unit)
+        return _all_say(value, len(values)), True
+    where = written_ends((min(values), max(values)), unit)
     known = [interval for one in predictions if (interval := _interval(one))]
-    if known and max(low for low, _ in known) > min(high for _, high in known):
-        return f"{said}, and disagree: their intervals do not all overlap.", False
-    return f"{said}.", True
+    if known and max(low for low, _high in known) > min(high for _low, high in known):
+        return _("The models say between %(low)s and %(high)s, and disagree: their intervals do "
+                 "not all overlap.", **where), False  # fmt: skip
+    return _("The models say between %(low)s and %(high)s.", **where), True
 
 
-def _all(count: int) -> str:
-    return {1: "One model says", 2: "Both models say"}.get(count, f"All {count} models say")
+def _all_say(answer: str, count: int) -> str:
+    if count == 1:
+        return _("One model says %(answer)s.", answer=answer)
+    if count == 2:
+        return _("Both models say %(answer)s.", answer=answer)
+    return _("All %(count)s models say %(answer)s.", count=count, answer=answer)
 
 
 def _interval(prediction: ValuePrediction) -> Interval | None:

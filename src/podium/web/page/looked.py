@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from numpy.typing import NDArray
 from PIL import Image as pil
 from PIL.Image import Image, Resampling
@@ -109,38 +111,61 @@ def _weights(prediction: Prediction, found: OcclusionMap) -> tuple[Values, float
 
 
 def _words(prediction: Prediction, found: OcclusionMap, most: float, weak: bool) -> str:
+    whole = found.patches >= found.rows * found.columns
     if isinstance(prediction, ClassPrediction):
-        does, what = "lowers", f"the probability of {prediction.label}"
-        much = f"{most * 100:.{1 if weak else 0}f} percentage points"
-    else:
-        does, what = "changes", "the value"
-        much = f"{most:.3g}{f' {prediction.unit}' if prediction.unit else ''}"
-    if weak:
-        whole = found.patches >= found.rows * found.columns
-        none = "No single place decides it" if whole else "No place that was tried decides it"
-        return f"{none}: covering any one {does} {what} by at most {much}."
-    return f"Covering the highlighted places {does} {what} most: by up to {much}."
+        told = {"label": prediction.label, "points": f"{most * 100:.{1 if weak else 0}f}"}
+        if not weak:
+            return _("Covering the highlighted places lowers the probability of %(label)s most: by "
+                     "up to %(points)s percentage points.", **told)  # fmt: skip
+        if whole:
+            return _("No single place decides it: covering any one lowers the probability of "
+                     "%(label)s by at most %(points)s percentage points.", **told)  # fmt: skip
+        return _("No place that was tried decides it: covering any one lowers the probability of "
+                 "%(label)s by at most %(points)s percentage points.", **told)  # fmt: skip
+    amount = f"{most:.3g}{f' {prediction.unit}' if prediction.unit else ''}"
+    if not weak:
+        return _("Covering the highlighted places changes the value most: by up to %(amount)s.",
+                 amount=amount)  # fmt: skip
+    if whole:
+        return _("No single place decides it: covering any one changes the value by at most "
+                 "%(amount)s.", amount=amount)  # fmt: skip
+    return _("No place that was tried decides it: covering any one changes the value by at most "
+             "%(amount)s.", amount=amount)  # fmt: skip
 
 
 def _notes(found: OcclusionMap) -> str:
-    wanted = found.rows * found.columns
-    places = f"{found.patches} places were covered, one at a time"
-    notes = [f"{places}, in {found.milliseconds / 1000:.1f} s."]
-    if found.patches < wanted:
-        notes.append(f"There was no time for {wanted - found.patches} more, which stay dark.")
+    left = found.rows * found.columns - found.patches
+    notes = [
+        _("%(count)s places were covered, one at a time, in %(seconds)s s.",
+          count=found.patches, seconds=f"{found.milliseconds / 1000:.1f}")
+    ]  # fmt: skip
+    if left > 0:
+        notes.append(
+            ngettext("There was no time for %(num)s more, which stays dark.",
+                     "There was no time for %(num)s more, which stay dark.", left)
+        )  # fmt: skip
     elif found.cut:
-        notes.append("The time allowed no finer map.")
-    left, top, right, bottom = found.box or _WHOLE
-    if left > 0.01 or top > 0.01 or right < 0.99 or bottom < 0.99:
-        notes.append("The dark margin is cut off before the model sees the picture.")
+        notes.append(_("The time allowed no finer map."))
+    box = found.box or _WHOLE
+    if box[0] > 0.01 or box[1] > 0.01 or box[2] < 0.99 or box[3] < 0.99:
+        notes.append(_("The dark margin is cut off before the model sees the picture."))
     if found.box is None:
-        notes.append("The picture is shown as the model got it.")
+        notes.append(_("The picture is shown as the model got it."))
     return " ".join(notes)
 
 
 def _place(values: Values) -> str:
     """Return an image's alternative text: where the map is strongest."""
     row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
-    down = ("top", "middle", "bottom")[int(3 * row / values.shape[0])]
-    across = ("left", "centre", "right")[int(3 * column / values.shape[1])]
-    return f"The picture with a map over it, which is strongest at the {down} {across}."
+    thirds = int(3 * row / values.shape[0]), int(3 * column / values.shape[1])
+    return _("The picture with a map over it, which is strongest at the %(place)s.",
+             place=_places()[thirds])  # fmt: skip
+
+
+def _places() -> dict[tuple[int, int], str]:
+    """Return what the thirds of a picture are called, by their row and column."""
+    return {
+        (0, 0): _("top left"), (0, 1): _("top centre"), (0, 2): _("top right"),
+        (1, 0): _("middle left"), (1, 1): _("middle centre"), (1, 2): _("middle right"),
+        (2, 0): _("bottom left"), (2, 1): _("bottom centre"), (2, 2): _("bottom right"),
+    }  # fmt: skip

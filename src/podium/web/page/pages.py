@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request
+from flask_babel import gettext as _
 from msgspec import structs
 
 from podium.batching import Answered
-from podium.errors import InvalidInput, RequestError
+from podium.errors import FieldError, InvalidInput, RequestError
 from podium.options import Options
 from podium.pipeline.decode import Items
 from podium.web.form import Form, read_form
-from podium.web.page.answer import answer_view
+from podium.web.history.desk import keep
+from podium.web.page.answer import MOST_BARS, answer_view
 from podium.web.page.compared import compared_view
-from podium.web.page.form import ALL_MODELS, FormView, form_view, image_preview
+from podium.web.page.failed import failed_view
+from podium.web.page.form import ALL_MODELS, FormView, form_calls, form_view, image_preview
 from podium.web.page.looked import looked_view
 from podium.web.problem import problem_of
-from podium.web.site import from_htmx, refuse_foreign_form, site
+from podium.web.site import from_htmx, json_response, refuse_foreign_form, site
+
+Page = tuple[str, int, dict[str, str]]
+"""A page, its status and its headers."""
 
 pages = Blueprint("pages", __name__)
 
@@ -25,21 +31,63 @@ pages = Blueprint("pages", __name__)
 @pages.get("/")
 def index() -> str:
     """The page, its form filled with what the address says."""
-    return _page(form_view(site().app, request.args.to_dict()))
+    return render_page(form_view(site().app, request.args.to_dict()))
+
+
+@pages.post("/calls")
+def calls() -> Response:
+    """The calls of the API that send what the form holds now, by the id of their language."""
+    refuse_foreign_form()
+    sent = _sent_form().values
+    form = form_view(site().app, sent)
+    found = form_calls(site().app, form, request.url_root, sent.get("image", ""))
+    return json_response({call.id: call.code for call in found})
 
 
 @pages.post("/")
-def predict() -> tuple[str, int]:
-    """The page with the answer to its form."""
+def predict() -> Page:
+    """The page with the answer to its form, or with why there is none."""
     refuse_foreign_form()
-    app = site().app
-    sent = _sent_form()
     try:
-        shown = _compare(sent) if sent.values.get("model") == ALL_MODELS else _answer(sent)
+        sent = _sent_form()
     except RequestError as err:
-        form = form_view(app, sent.values, err.errors if isinstance(err, InvalidInput) else ())
-        return _page(form, problem=problem_of(err)[0]), err.status
-    return _page(form_view(app, sent.values), **shown), 200
+        return _failed(Form({}, {}), err)
+    return answer_form(sent)
+
+
+def answer_form(sent: Form) -> Page:
+    """Return the page with the answer to a form, or with why there is none; it stays filled."""
+    try:
+        filled = site().reader.filled(sent)
+        _check_image(filled)
+        shown = _compare(filled) if _wants_all(sent) else _answer(filled)
+    except Exception as err:  # a model may raise anything
+        return _failed(sent, err)
+    return render_page(form_view(site().app, sent.values), **shown), 200, {}
+
+
+def _check_image(form: Form) -> None:
+    """Ask for the image in a visitor's words; programs are told what to write instead.
+
+    Raises:
+        InvalidInput: the form lacks the image that the application reads.
+    """
+    if site().app.signature.image is not None and not form.files.get("image"):
+        raise InvalidInput([FieldError("image", _("There is no image yet. Choose one first."))])
+
+
+def _wants_all(sent: Form) -> bool:
+    return ALL_MODELS in sent.fields.get("model", ())
+
+
+def _failed(sent: Form, error: Exception) -> Page:
+    """Return the page that says why there is no answer, beside the fields where it can."""
+    problem, headers = problem_of(error)
+    wrong = error.errors if isinstance(error, InvalidInput) else ()
+    form = form_view(site().app, sent.values, wrong)
+    request_id = request.environ.get("podium.request_id", "")
+    failed = failed_view(form, problem, headers, request_id)._replace(every=_wants_all(sent))
+    return render_page(form, failed=failed), problem.status, dict(headers)
 
 
 def _answer(sent: Form) -> dict[str, object]:
@@ -47,7 +95,11 @@ def _answer(sent: Form) -> dict[str, object]:
     app = site().app
     items, answer = _answered(sent, {"samples"})
     looked = looked_view(app, answer, items)
-    return {"answer": answer_view(app, answer)._replace(looked=looked), "preview": _preview(items)}
+    return {
+        "answer": answer_view(app, answer)._replace(looked=looked),
+        "preview": _preview(items),
+        **keep(sent, [(answer.model, answer)], items),
+    }
 
 
 def _compare(sent: Form) -> dict[str, object]:
@@ -71,13 +123,19 @@ def _compare(sent: Form) -> dict[str, object]:
         (name, problem_of(found)[0] if isinstance(found, Exception) else found.answer)
         for name, found in outcomes
     ]
-    return {"compared": compared_view(app, rows), "preview": _preview(answered[0].items)}
+    items = answered[0].items
+    return {
+        "compared": compared_view(app, rows),
+        "preview": _preview(items),
+        **keep(sent, rows, items),
+    }
 
 
 def _answered(sent: Form, include: Collection[str] | None = None) -> Answered:
     """Return the answer to a form, which includes what is given beside what the form asks for.
 
-    Without `include` the form's own wishes for more are left out.
+    Then it has as many classes as the page shows. Without `include` the form's own wishes for more
+    are left out.
     """
     app = site().app
     received = site().reader.receive_form(sent, {})
@@ -85,8 +143,10 @@ def _answered(sent: Form, include: Collection[str] | None = None) -> Answered:
 
     def decode() -> tuple[Items, Options]:
         items, options = received.decode()
-        more = frozenset() if include is None else options.include | set(include)
-        return items, structs.replace(options, include=more)
+        if include is None:
+            return items, structs.replace(options, include=frozenset())
+        top = options.top or MOST_BARS
+        return items, structs.replace(options, include=options.include | set(include), top=top)
 
     return app.answer(decode)
 
@@ -95,15 +155,25 @@ def _preview(items: Items) -> str | None:
     return image_preview(items[0]) if site().app.signature.image else None
 
 
-def _page(form: FormView, **shown: object) -> str:
+def render_page(form: FormView, **shown: object) -> str:
     """Return the page, or only what changes in it when htmx asks."""
     template = "page/changed.html" if from_htmx() else "page/index.html"
     offer = site().offer
-    return render_template(template, form=form, about=offer.about, cards=offer.carded, **shown)
+    calls = form_calls(site().app, form, request.url_root)
+    return render_template(
+        template, form=form, calls=calls, about=offer.about, cards=offer.carded, **shown
+    )
 
 
 def _sent_form() -> Form:
-    """Return the form that was sent; a file input left empty sends a nameless file."""
+    """Return the form that was sent; a file input left empty sends a nameless file.
+
+    Of several models the last counts: a button's, after the one that is chosen in the form. The
+    button for all models leaves the choice as it is.
+    """
     form = read_form(request.environ, site().app.spec.limits.rows)
+    models = form.fields.get("model", [])
+    if models and models[-1] != ALL_MODELS:
+        form.fields["model"] = models[-1:]
     named = {name: [one for one in files if one.filename] for name, files in form.files.items()}
     return Form(form.fields, {name: files for name, files in named.items() if files})

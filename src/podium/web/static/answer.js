@@ -1,17 +1,62 @@
-// Says how it stands with an answer that htmx brings.
+// Says how it stands with an answer that htmx brings, and sends again what failed.
 "use strict";
 
 {
+  const SLOW = 3000; // milliseconds after which a visitor wonders
+  const SPARE = 5000; // for the way; so long the server's own word on its limit may take
+  const form = document.getElementById("form");
   const answer = document.getElementById("answer");
+  const said = document.getElementById("said");
+  const menu = document.getElementById("model"); // of models, where there are several
+  let sender; // the button that sent the form last
+  let every; // whether that was for all models
+  let timers = [];
 
-  function fail(message) {
-    answer.replaceChildren(problemBox("No answer", [message]));
+  function fail(title, ...lines) {
+    const again = Object.assign(document.createElement("button"), {
+      type: "button", className: "second", textContent: t("Try again"),
+    });
+    again.dataset.retry = "0";
+    const box = problemBox(title, lines);
+    box.append(again);
+    answer.replaceChildren(box);
+  }
+
+  function limit() {
+    return answer.dataset.timeout * 1000 * (every ? menu.length : 1) + SPARE;
+  }
+
+  function sayStill() {
+    const note = Object.assign(document.createElement("p"), {
+      className: "waiting", textContent: t("Still working…"),
+    });
+    answer.prepend(note);
+    said.textContent = note.textContent;
+  }
+
+  function stop() {
+    timers.forEach(clearTimeout);
+    timers = [];
+    answer.querySelector(".waiting")?.remove();
+  }
+
+  function start() {
+    stop();
+    timers = [setTimeout(sayStill, SLOW), setTimeout(() => htmx.trigger(form, "htmx:abort"), limit())];
+  }
+
+  function countDown(button) {
+    const left = Number(button.dataset.retry);
+    button.disabled = left > 0;
+    button.textContent = left > 0 ? t("Try again in {seconds} s", { seconds: left }) : t("Try again");
+    button.dataset.retry = left - 1;
+    if (left > 0) setTimeout(() => button.isConnected && countDown(button), 1000);
   }
 
   function markWrong() {
     for (const control of document.querySelectorAll("form [aria-describedby]")) {
       const wrong = document.getElementById(control.getAttribute("aria-describedby"))?.matches(".error");
-      control.closest(".field").classList.toggle("wrong", wrong);
+      control.closest(".field")?.classList.toggle("wrong", wrong);
       if (wrong) control.setAttribute("aria-invalid", "true");
       else control.removeAttribute("aria-invalid");
     }
@@ -20,13 +65,56 @@
   function bringIntoView() {
     const { top, bottom } = answer.getBoundingClientRect();
     const hidden = top > innerHeight * 0.7 || bottom < innerHeight * 0.3;
-    if (hidden) answer.scrollIntoView({ block: "start" });
+    // The form leads to a field that is wrong.
+    if (hidden && !form.querySelector(".wrong")) answer.scrollIntoView({ block: "start" });
   }
 
-  document.addEventListener("htmx:beforeRequest", () => answer.setAttribute("aria-busy", "true"));
-  document.addEventListener("htmx:afterRequest", () => answer.removeAttribute("aria-busy"));
+  function leadTo(link, event) {
+    const control = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    if (!control) return;
+    event.preventDefault();
+    const inner = control.querySelector(":checked") ?? control.querySelector("input");
+    (control.matches("fieldset") ? inner : control).focus();
+  }
+
+  function isOwn({ detail }) {
+    return detail.elt === form || detail.target === answer;
+  }
+
+  form.addEventListener("submit", ({ submitter }) => {
+    sender = submitter;
+    every = submitter?.value === "*";
+    // The menu tells which model's answer is there.
+    if (submitter?.name === "model" && !every) menu.value = submitter.value;
+  });
+  answer.addEventListener("click", (event) => {
+    const again = event.target.closest("[data-retry]");
+    const link = event.target.closest(".marked a, .warning a");
+    if (link) leadTo(link, event);
+    if (!again) return;
+    event.preventDefault();
+    form.requestSubmit(sender?.form === form ? sender : null);
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (!isOwn(event)) return;
+    answer.setAttribute("aria-busy", "true");
+    said.textContent = "";
+    start();
+  });
+  // While a large image is still on its way nothing is wrong.
+  document.addEventListener("htmx:xhr:progress", () => timers.length && start());
+  document.addEventListener("htmx:afterRequest", () => {
+    answer.removeAttribute("aria-busy");
+    stop();
+    // A button that is off while one waits loses its focus.
+    if (document.activeElement === document.body && sender?.isConnected) sender.focus({ preventScroll: true });
+  });
   document.addEventListener("htmx:sendError", () => {
-    fail("The server cannot be reached. Look at the connection and try again.");
+    fail(t("No answer"), t("The server cannot be reached. Look at the connection and try again."));
+  });
+  document.addEventListener("htmx:sendAbort", () => {
+    fail(t("No answer"), t("There was no answer within {seconds} seconds. The server may be busy.",
+      { seconds: Math.round(limit() / 1000) }));
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr } = event.detail;
@@ -35,10 +123,18 @@
     const isPage = xhr.getResponseHeader("Content-Type")?.startsWith("text/html");
     if (own && isPage) return;
     event.detail.shouldSwap = false;
-    fail(`The server answered with status ${xhr.status}. Try again in a moment.`);
+    if (xhr.status === 413) {
+      fail(t("No answer"), t("What was sent is too large for the server."));
+    } else {
+      fail(t("No answer"), t("The server answered with status {status}. Try again in a moment.",
+        { status: xhr.status }));
+    }
   });
   document.addEventListener("htmx:afterSettle", () => {
     markWrong();
     bringIntoView();
+    said.textContent = answer.querySelector("[data-said]")?.dataset.said ?? "";
+    const again = answer.querySelector("[data-retry]");
+    if (again) countDown(again);
   });
 }

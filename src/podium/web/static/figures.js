@@ -85,28 +85,55 @@
     }));
   }
 
-  async function show(root) {
-    const closed = (figure) => figure.closest("details:not([open])");
-    const figures = [...root.querySelectorAll("[data-figure]")]
-      .filter((figure) => !closed(figure) && !drawn.has(figure));
+  function forgetGone() {
     for (const [figure, view] of drawn) {
-      if (!figure.isConnected) {
-        view?.finalize();
-        drawn.delete(figure);
-      }
-    }
-    if (!figures.length) return;
-    for (const figure of figures) drawn.set(figure, undefined); // under way: not twice
-    await load();
-    for (const section of document.querySelectorAll("[data-figures]")) section.hidden = false;
-    for (const figure of figures) {
-      await draw(figure);
-      await new Promise((resolve) => setTimeout(resolve)); // between two the page can be used
+      if (figure.isConnected) continue;
+      view?.finalize();
+      drawn.delete(figure);
     }
   }
 
-  document.addEventListener("toggle", (event) => show(event.target), true);
-  document.addEventListener("htmx:afterSwap", () => show(document));
-  dark.addEventListener("change", () => [...drawn.keys()].forEach(draw));
-  show(document);
+  // What is closed or hidden has no place on the page, and is not near.
+  const near = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) show();
+  }, { rootMargin: "300px" });
+
+  function watch() {
+    forgetGone();
+    near.disconnect();
+    for (const section of document.querySelectorAll("[data-figures]")) section.hidden = false;
+    for (const figure of document.querySelectorAll("[data-figure]")) {
+      if (!drawn.has(figure)) near.observe(figure);
+    }
+  }
+
+  async function show() {
+    const figures = [...document.querySelectorAll("[data-figure]")]
+      .filter((figure) => !figure.closest("details:not([open])") && !drawn.has(figure));
+    for (const figure of figures) {
+      near.unobserve(figure);
+      drawn.set(figure, undefined); // under way: not twice
+    }
+    try {
+      await load();
+      for (const figure of figures) {
+        if (figure.isConnected) await draw(figure);
+        await new Promise((resolve) => setTimeout(resolve)); // between two the page can be used
+      }
+    } catch {
+      giveUp(figures);
+    }
+  }
+
+  // What the server has drawn stays; a section that holds figures alone goes.
+  function giveUp(figures) {
+    library = undefined;
+    for (const figure of figures) if (!drawn.get(figure)) drawn.delete(figure);
+    for (const section of document.querySelectorAll("[data-figures]")) section.hidden = true;
+    near.disconnect();
+  }
+
+  document.addEventListener("htmx:afterSwap", watch);
+  dark.addEventListener("change", () => [...drawn].forEach(([figure, view]) => view && draw(figure)));
+  watch();
 }

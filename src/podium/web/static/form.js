@@ -1,11 +1,166 @@
-// The form works without this file. It keeps the model when an example is chosen.
+// The form works without this file. It keeps sliders, address and calls in step with the fields,
+// fills examples in place, and leads to what is wrong.
 "use strict";
 
-// An example fills the form, and leaves the model that was chosen.
-for (const link of document.querySelectorAll("a.chip")) {
-  link.addEventListener("click", () => {
-    const address = new URL(link.href);
-    address.searchParams.set("model", document.querySelector("[name=model]").value);
-    link.href = address;
+{
+  const form = document.getElementById("form");
+  const text = document.getElementById("text");
+  const model = form.querySelector("select[name=model]");
+  const clear = form.querySelector(".clear");
+  const LONG_TEXT = 1500;
+  const LONG_ADDRESS = 2000;
+  const NEAR = 0.9; // of a text's limit
+  const fields = [...form.elements].filter((one) => one.name && one.tagName !== "FIELDSET"
+    && !["file", "submit", "hidden"].includes(one.type) && !["model", "include"].includes(one.name));
+
+  // The server tells all mistakes at once, each beside its field.
+  form.noValidate = true;
+
+  function whenQuiet(wait, act) {
+    let timer;
+    return () => {
+      clearTimeout(timer);
+      timer = setTimeout(act, wait);
+    };
+  }
+
+  function query() {
+    const found = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) {
+      const usual = name === "model" && !model?.selectedIndex;
+      const tells = typeof value === "string" && value && !usual;
+      if (tells && value.length <= LONG_TEXT) found.append(name, value);
+    }
+    return String(found);
+  }
+
+  function keepInAddress() {
+    const found = query();
+    const fits = found && found.length <= LONG_ADDRESS;
+    // That of the form, which a kept answer shows at an address of its own.
+    history.replaceState(history.state, "", form.getAttribute("action") + (fits ? `?${found}` : ""));
+  }
+
+  async function renewCalls() {
+    const sent = new FormData();
+    for (const [name, value] of new FormData(form)) sent.append(name, value.name ?? value);
+    try {
+      const answer = await fetch(form.dataset.calls, { method: "POST", body: sent });
+      if (!answer.ok) return;
+      for (const [id, code] of Object.entries(await answer.json())) {
+        document.getElementById(`call-${id}`).textContent = code;
+      }
+    } catch {
+      // Without a server there is nothing to call.
+    }
+  }
+
+  function countText() {
+    const most = Number(text.dataset.most);
+    const left = most - [...text.value].length;
+    const said = text.parentElement.querySelector(".left");
+    said.classList.toggle("over", left < 0);
+    if (left < 0) said.textContent = t("{count} characters too many", { count: -left });
+    else said.textContent = left < most * (1 - NEAR) ? t("{count} characters left", { count: left }) : "";
+  }
+
+  function numberOf(field) {
+    return field.value.trim() ? Number(field.value) : NaN;
+  }
+
+  function showSlider(slider) {
+    const number = numberOf(document.getElementById(slider.dataset.of));
+    slider.classList.toggle("unset", Number.isNaN(number));
+    if (Number.isNaN(number)) slider.value = (Number(slider.min) + Number(slider.max)) / 2;
+    else slider.value = number;
+  }
+
+  function showOutside(note) {
+    const { value, dataset } = document.getElementById(note.dataset.of);
+    const number = value.trim() ? Number(value) : NaN;
+    note.firstElementChild.hidden = !(number < Number(dataset.low) || number > Number(dataset.high));
+  }
+
+  function show() {
+    form.querySelectorAll(".slider").forEach(showSlider);
+    form.querySelectorAll(".outside").forEach(showOutside);
+    if (text) countText();
+    if (clear) clear.hidden = fields.every((one) => (one.type === "radio" ? !one.checked || !one.value : !one.value));
+  }
+
+  const soonInAddress = whenQuiet(300, keepInAddress);
+  const soonInCalls = whenQuiet(600, renewCalls);
+
+  function changed() {
+    show();
+    soonInAddress();
+    soonInCalls();
+  }
+
+  function fill(values) {
+    for (const one of fields) {
+      const value = values.get(one.name) ?? "";
+      if (one.type === "radio") one.checked = one.value === value;
+      else one.value = value;
+    }
+    changed();
+  }
+
+  function slide({ target: slider }) {
+    const field = document.getElementById(slider.dataset.of);
+    field.value = slider.value;
+    changed();
+  }
+
+  function readComma({ target }) {
+    // 1,234 may be a thousand or one and a bit: the server asks.
+    const found = /^\s*([+-]?\d*),(\d{1,2}|\d{4,})\s*$/.exec(target.value);
+    if (!found || !target.closest(".number")) return;
+    target.value = `${found[1]}.${found[2]}`;
+    changed();
+  }
+
+  function useExample(event) {
+    const link = event.currentTarget;
+    const values = new URL(link.href).searchParams;
+    const fits = fields.some((one) => values.has(one.name));
+    if (!fits && link !== clear) {
+      // The server knows what is too long for an address.
+      if (model) values.set("model", model.value);
+      link.search = values;
+      return;
+    }
+    event.preventDefault();
+    fill(values);
+    const said = document.getElementById("filled");
+    said.textContent = link === clear ? t("The form is empty.") : t("Filled in: {title}", { title: link.textContent });
+    if (link === clear) fields[0].focus();
+  }
+
+  function focusWrong() {
+    const described = [...form.querySelectorAll("[aria-describedby]")];
+    const wrong = described.find((one) => document.getElementById(one.getAttribute("aria-describedby"))?.matches(".error"));
+    const control = wrong?.tagName === "FIELDSET" ? wrong.querySelector(":checked") ?? wrong.querySelector("input") : wrong;
+    control?.focus();
+  }
+
+  for (const slider of form.querySelectorAll(".slider")) {
+    slider.addEventListener("input", slide);
+    // The middle of a slider that was never moved is a choice too.
+    slider.addEventListener("click", (event) => slider.classList.contains("unset") && slide(event));
+  }
+  for (const link of form.querySelectorAll("a.chip, a.clear")) link.addEventListener("click", useExample);
+  form.addEventListener("input", (event) => event.target.name && changed());
+  form.addEventListener("change", readComma);
+  form.addEventListener("submit", ({ submitter }) => {
+    for (const button of form.querySelectorAll("[type=submit]")) {
+      button.classList.toggle("pressed", button === submitter);
+    }
   });
+  text?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(form.querySelector(".predict"));
+  });
+  document.addEventListener("htmx:afterSettle", focusWrong);
+  addEventListener("pageshow", show);
+  show();
 }

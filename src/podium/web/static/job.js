@@ -1,23 +1,32 @@
-// Says how fast a data set is scored, tells a screen reader each tenth, asks before one is removed.
+// Follows a data set: how fast it is scored, what a screen reader hears, what to do in trouble. Asks
+// before one is removed, and keeps in the address which of its rows are shown.
 "use strict";
 
 {
   const WEIGHT = 0.3; // of the newest of the rates that are averaged
   const FROM_PART = 0.1; // before that no rate is known well enough
+  const ASLEEP_MS = 15000; // after so long without an answer the rate is measured anew
+  const LONGEST_MS = 30000; // between two attempts, while the server does not answer
   let last; // rows come in lumps: where, and when, the last one was seen
   let rate;
   let told = "";
+  let answered; // when the server last did
+  let tag; // of what is shown, so that the server says no more than that it still holds
+  let pause = 1000;
+  let quietUntil = 0;
 
   function duration(seconds) {
-    if (seconds < 10) return "a few seconds";
-    if (seconds < 55) return `about ${10 * Math.round(seconds / 10)} s`;
-    if (seconds < 3570) return `about ${Math.round(seconds / 60)} min`;
+    if (seconds < 10) return t("a few seconds left");
+    if (seconds < 55) return t("about {n} s left", { n: 10 * Math.round(seconds / 10) });
+    if (seconds < 3570) return t("about {n} min left", { n: Math.round(seconds / 60) });
     const hours = seconds / 3600;
-    return `about ${hours < 10 ? Number(hours.toFixed(1)) : Math.round(hours)} h`;
+    return t("about {n} h left", { n: hours < 10 ? Number(hours.toFixed(1)) : Math.round(hours) });
   }
 
   function measure(done) {
-    const now = { at: performance.now(), done };
+    const now = { at: Date.now(), done };
+    if (now.at - answered > ASLEEP_MS) last = undefined;
+    answered = now.at;
     if (last && done > last.done && last.lump) {
       const newest = (1000 * (done - last.done)) / (now.at - last.at);
       rate = rate ? WEIGHT * newest + (1 - WEIGHT) * rate : newest;
@@ -32,39 +41,74 @@
     measure(Number(done));
     if (rate && done / rows >= FROM_PART && before !== Number(done)) {
       const each = Number(rate.toPrecision(2)).toLocaleString("en");
-      told = `at ${each} a second, ${duration((rows - done) / rate)} left`;
+      told = t("at {rate} a second, {left}", { rate: each, left: duration((rows - done) / rate) });
     }
     progress.querySelector(".rate").textContent = told;
   }
 
+  function say(words) {
+    const said = document.getElementById("said");
+    if (said.textContent !== words) said.textContent = words;
+  }
+
   function tell() {
     const progress = document.getElementById("progress");
-    const said = document.getElementById("said");
-    const words = progress?.dataset.said ?? document.querySelector("#job .stage")?.textContent ?? "";
-    if (said.textContent !== words) said.textContent = words;
+    say(progress?.dataset.said ?? document.querySelector("#job .stage")?.textContent ?? "");
     if (progress) tellRate(progress);
-    return progress;
   }
 
   function trouble(message) {
-    const rate = document.querySelector("#progress .rate");
-    if (rate) rate.textContent = message;
+    const place = document.querySelector("#progress .rate") ?? document.getElementById("rows-place");
+    if (place) place.textContent = message;
+    pause = Math.min(2 * pause, LONGEST_MS);
+    quietUntil = Date.now() + pause;
   }
 
-  document.addEventListener("htmx:afterSettle", tell);
-  document.addEventListener("htmx:sendError", () => {
-    trouble("The server cannot be reached; this page goes on asking.");
+  function unreachable() {
+    trouble(document.getElementById("rows")
+      ? t("The server cannot be reached. Look at the connection and try again.")
+      : t("The server cannot be reached; this page goes on asking."));
+  }
+
+  // A view of the rows has come: its address is a link to it, and a screen reader hears of it.
+  function showRows({ pathInfo }) {
+    history.replaceState(history.state, "", `${pathInfo.requestPath.split("#")[0]}#rows`);
+    say(document.getElementById("rows-place").textContent);
+  }
+
+  const polls = ({ detail }) => detail.elt.id === "progress";
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (polls(event) && tag) event.detail.headers["If-None-Match"] = tag;
   });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (polls(event) && Date.now() < quietUntil) event.preventDefault();
+  });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    if (detail.target?.id === "rows" || detail.elt.id === "rows") showRows(detail);
+    else tell();
+  });
+  document.addEventListener("htmx:sendError", unreachable);
+  document.addEventListener("htmx:timeout", unreachable);
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr } = event.detail;
     // Every answer of the application has an id; a proxy's page does not belong here.
     const own = xhr.getResponseHeader("X-Request-Id");
-    const known = xhr.status < 500 && xhr.getResponseHeader("Content-Type")?.startsWith("text/html");
+    const same = xhr.status === 304;
+    const known = same || (xhr.status < 500 && xhr.getResponseHeader("Content-Type")?.startsWith("text/html"));
+    if (!own || !known) {
+      event.detail.shouldSwap = false;
+      trouble(document.getElementById("rows")
+        ? t("The server answered with status {status}. Try again in a moment.", { status: xhr.status })
+        : t("The server answered with status {status}; this page goes on asking.", { status: xhr.status }));
+      return;
+    }
+    pause = 1000;
+    quietUntil = 0;
+    event.detail.shouldSwap = !same;
+    if (same) return tell();
+    tag = polls(event) ? xhr.getResponseHeader("ETag") : tag;
     // It was removed meanwhile: nothing else on the page can be used any more.
-    if (own && known && xhr.status === 404) event.detail.target = document.getElementById("job");
-    if (own && known) return;
-    event.detail.shouldSwap = false;
-    trouble(`The server answered with status ${xhr.status}; this page goes on asking.`);
+    if (xhr.status === 404) event.detail.target = document.getElementById("job");
   });
   document.addEventListener("submit", (event) => {
     const question = event.submitter?.dataset.confirm;

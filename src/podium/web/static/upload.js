@@ -8,7 +8,7 @@ const zone = byId("drop");
 const file = byId("file");
 const sending = byId("sending");
 const limit = Number(form.dataset.limit);
-const named = { file: "The file ", body: "" }; // what a message begins with
+const named = { file: t("The file"), body: "" }; // what a message begins with
 const boxes = [...form.querySelectorAll("[type=checkbox][name=models]")];
 let request;
 
@@ -24,15 +24,23 @@ function tell(title, lines) {
 }
 
 function tooLarge(one) {
+  const { sheet, sheetWords } = form.dataset;
+  if (sheet && one.name.toLowerCase().endsWith(".xlsx") && one.size > Number(sheet)) {
+    tell(t("Too large"), [t("{name} has {size}; of Excel files at most {limit} are taken. Save it as CSV.",
+      { name: one.name, size: size(one.size), limit: sheetWords })]);
+    return true;
+  }
   if (one.size <= limit) return false;
-  tell("Too large", [`${one.name} has ${size(one.size)}; at most ${form.dataset.limitWords} are taken. `
-    + "Split it, or send it as Parquet, which is smaller."]);
+  const values = { name: one.name, size: size(one.size), limit: form.dataset.limitWords };
+  tell(t("Too large"), [form.dataset.images
+    ? t("{name} has {size}; at most {limit} are taken. Split it into several.", values)
+    : t("{name} has {size}; at most {limit} are taken. Split it, or send it as Parquet, which is smaller.", values)]);
   return true;
 }
 
 function noModel() {
   if (!boxes.length || boxes.some((box) => box.checked)) return false;
-  tell("No model", ["No model is chosen. Choose at least one."]);
+  tell(t("No model"), [t("No model is chosen. Choose at least one.")]);
   return true;
 }
 
@@ -41,7 +49,7 @@ function taken(one) {
   zone.classList.add("full");
   zone.querySelector(".hint").replaceChildren(
     Object.assign(document.createElement("strong"), { textContent: one.name }),
-    ` ${size(one.size)}. Drop or choose another to replace it.`,
+    " ", t("{size}. Drop or choose another to replace it.", { size: size(one.size) }),
   );
   tooLarge(one);
 }
@@ -67,12 +75,12 @@ function failed() {
   try {
     told = JSON.parse(request.responseText);
   } catch {
-    told = { title: "Not sent", detail: `The server answered with status ${request.status}. Try again in a moment.` };
+    told = { title: t("Not sent"), detail: t("The server answered with status {status}. Try again in a moment.", { status: request.status }) };
   }
-  const lines = (told.errors ?? []).map(({ field, message }) => `${named[field] ?? `${field} `}${message}`);
+  const lines = (told.errors ?? []).map(({ field, message }) => `${named[field] ?? field} ${message}`.trim());
   const wait = request.getResponseHeader("Retry-After");
   ended();
-  tell(told.title, [...(lines.length ? lines : [told.detail]), ...(wait ? [`Try again in ${wait} s.`] : [])]);
+  tell(told.title, [...(lines.length ? lines : [told.detail]), ...(wait ? [t("Try again in {n} s.", { n: wait })] : [])]);
 }
 
 function loaded() {
@@ -88,12 +96,16 @@ function show(started, { loaded: sent, total }) {
   const part = total ? sent / total : 1; // an empty file is sent at once
   byId("sent").value = part;
   byId("sending-part").textContent = `${Math.floor(100 * part)}%`;
-  byId("sending-said").textContent = `${10 * Math.floor(10 * part)}% sent`;
-  byId("sending-title").textContent = sent < total ? "Being sent" : "Sent";
-  const left = (total - sent) / rate;
-  byId("sending-words").textContent = sent < total
-    ? `${size(sent)} of ${size(total)}, ${size(rate || 0)} a second${sent && seconds > 2 ? `, ${Math.ceil(left)} s left` : ""}.`
-    : "The server keeps it.";
+  byId("sending-said").textContent = t("{percent}% sent", { percent: 10 * Math.floor(10 * part) });
+  byId("sending-title").textContent = sent < total ? t("Being sent") : t("Sent");
+  byId("sending-words").textContent = sent < total ? sentSoFar(sent, total, rate, seconds) : t("The server keeps it.");
+}
+
+function sentSoFar(sent, total, rate, seconds) {
+  const values = { sent: size(sent), total: size(total), rate: size(rate || 0), left: Math.ceil((total - sent) / rate) };
+  return sent && seconds > 2
+    ? t("{sent} of {total}, {rate} a second, {left} s left.", values)
+    : t("{sent} of {total}, {rate} a second.", values);
 }
 
 function send(event) {
@@ -105,11 +117,12 @@ function send(event) {
   request = new XMLHttpRequest();
   request.open("POST", form.action);
   request.setRequestHeader("Accept", "application/json");
+  request.setRequestHeader("Accept-Language", document.documentElement.lang);
   request.upload.onprogress = (progress) => show(started, progress);
   request.onload = loaded;
   request.onerror = () => {
     ended();
-    tell("Not sent", ["The connection broke off while the file was sent. Look at the connection and try again."]);
+    tell(t("Not sent"), [t("The connection broke off while the file was sent. Look at the connection and try again.")]);
   };
   show(started, { loaded: 0, total: file.files[0].size });
   for (const control of form.elements) control.disabled = control.id !== "stop";

@@ -1,0 +1,263 @@
+"""The rows of the results in words: what the page shows of them, and where to go from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+
+from flask import url_for
+from flask_babel import gettext as _
+
+from podium.datasets.findings import Findings
+from podium.datasets.place import Place
+from podium.errors import Overloaded, UnknownDataset
+from podium.rounding import percent
+from podium.web.datasets.wanted import LONGEST, PAGE_ROWS, ROW, WARNING, Wanted
+
+if TYPE_CHECKING:
+    from podium.web.datasets.rows import Found, Rows
+
+MOST_COLUMNS: Final = 60
+_FORMS: Final = (".4g", ".12g")
+"""How a number of a model's is written, and one of the file's own."""
+
+_WORDS: Final[dict[str, Callable[[], str]]] = {
+    "label": lambda: _("Answer"),
+    "value": lambda: _("Answer"),
+    "probability": lambda: _("Probability"),
+    "entropy": lambda: _("Entropy"),
+    "aleatoric": lambda: _("Aleatoric"),
+    "epistemic": lambda: _("Epistemic"),
+    "set": lambda: _("Prediction set"),
+    "std": lambda: _("Standard deviation"),
+    "lower": lambda: _("Lower end"),
+    "upper": lambda: _("Upper end"),
+    WARNING: lambda: _("Warning"),
+}
+
+
+class Choice(NamedTuple):
+    """A view or a model that can be chosen, and where it is."""
+
+    key: str
+    title: str
+    address: str
+    current: bool
+    rows: int | None = None
+
+
+class Heading(NamedTuple):
+    """A column: its title, where it is sorted by, and how it is sorted now ("" if not)."""
+
+    key: str
+    title: str
+    note: str
+    address: str
+    sorted: str
+
+
+class Line(NamedTuple):
+    """A row; without an answer `error` stands in place of the first cells."""
+
+    number: int
+    cells: tuple[str, ...]
+    wrong: bool
+    error: str
+
+
+class Table(NamedTuple):
+    """One page of the rows, in words.
+
+    The first `told` columns are a model's; `more` of the file's own columns are left out.
+    """
+
+    views: tuple[Choice, ...]
+    models: tuple[Choice, ...]
+    headings: tuple[Heading, ...]
+    lines: tuple[Line, ...]
+    order: str
+    place: str
+    earlier: str
+    later: str
+    csv: str
+    told: int
+    more: int
+
+
+def rows_table(job_id: str, place: Place, found: Findings, wanted: Wanted) -> Table | None:
+    """Return the rows that are wanted; None without results.
+
+    Raises:
+        Overloaded: they take more memory than there is for them.
+    """
+    if not place.results("parquet").is_file() or not found.models:
+        return None
+    with _opened(place, found, wanted) as rows:
+        page = rows.page(MOST_COLUMNS)
+    return _Words(job_id, found, page).table()
+
+
+def rows_file(place: Place, found: Findings, wanted: Wanted) -> IO[bytes]:
+    """Return all rows of a view, with all columns of the results, as an open CSV file.
+
+    Raises:
+        UnknownDataset: the results are not there any more.
+        Overloaded: the rows take more memory than there is for them.
+    """
+    if not place.results("parquet").is_file():
+        raise UnknownDataset
+    with TemporaryDirectory(prefix="rows-", dir=place.folder) as folder:
+        made = Path(folder) / "rows.csv"
+        with _opened(place, found, wanted) as rows:
+            rows.write_csv(made)
+        return made.open("rb")  # it is there as long as it is read
+
+
+@contextmanager
+def _opened(place: Place, found: Findings, wanted: Wanted) -> Iterator[Rows]:
+    import duckdb  # which a worker that answers predictions alone need not load
+
+    from podium.web.datasets.rows import opened
+
+    try:
+        with opened(place.results("parquet"), found, wanted) as rows:
+            yield rows
+    except duckdb.OutOfMemoryException as err:
+        told = "There is no memory to sort so many rows; the downloads have them all"
+        raise Overloaded(told, 60) from err
+
+
+class _Words:
+    """Makes a table of a page."""
+
+    def __init__(self, job_id: str, found: Findings, page: Found) -> None:
+        self._job_id, self._found, self._page = job_id, found, page
+        self._wanted = page.wanted
+        self._titles = {one.model: one.title for one in found.models}
+
+    def table(self) -> Table:
+        """Return the table."""
+        page, wanted = self._page, self._wanted
+        told = sum(not _is_own(key) and key != WARNING for key in page.keys)
+        csv = url_for("datasets.rows_csv", job_id=self._job_id, **self._asked(wanted))
+        return Table(
+            tuple(self._views()), tuple(self._models()), tuple(self._headings()),
+            tuple(self._lines(told)), self._order(), self._place(), *self._neighbours(),
+            csv, told, page.more,
+        )  # fmt: skip
+
+    def _address(self, wanted: Wanted) -> str:
+        asked = {**self._asked(wanted), "page": wanted.page if wanted.page > 1 else None}
+        return url_for("datasets.show", job_id=self._job_id, **asked, _anchor="rows")
+
+    def _asked(self, wanted: Wanted) -> dict[str, Any]:
+        model = wanted.model if len(self._titles) > 1 else None
+        sort = f"-{wanted.sort}" if wanted.down else wanted.sort
+        return {"rows": wanted.view, "model": model, "sort": sort or None}
+
+    def _views(self) -> Iterator[Choice]:
+        classes = bool(self._found.labels)
+        titles = {
+            "first": _("First rows"),
+            "unsure": _("Least sure first"),
+            "wrong": _("Wrong answers") if classes else _("Largest errors first"),
+            "differ": _("Models disagree") if classes else _("Models furthest apart"),
+            "failed": _("Without an answer"),
+            "warned": _("With a warning"),
+        }
+        for view, count in self._page.counts.items():
+            current = view == self._wanted.view
+            if not count and not current and view != "wrong":
+                continue
+            wanted = self._wanted._replace(view=view, sort="", down=False, page=1)
+            counted = count if view in ("wrong", "differ", "failed", "warned") and (
+                classes or view in ("failed", "warned")) else None  # fmt: skip
+            yield Choice(view, titles[view], self._address(wanted), current, counted)
+
+    def _models(self) -> Iterator[Choice]:
+        for model, title in self._titles.items() if len(self._titles) > 1 else ():
+            wanted = self._wanted._replace(model=model, page=1)
+            yield Choice(model, title, self._address(wanted), model == self._wanted.model)
+
+    def _headings(self) -> Iterator[Heading]:
+        wanted = self._wanted
+        for key in (ROW, *self._page.keys):
+            current = wanted.sort == key
+            # Of what tells how sure an answer is, the largest are looked for.
+            down = not wanted.down if current else key in ("entropy", "epistemic", "std")
+            address = self._address(wanted._replace(sort=key, down=down, page=1))
+            way = "descending" if wanted.down else "ascending"
+            yield Heading(key, *self._heading(key), address, way if current else "")
+
+    def _heading(self, key: str) -> tuple[str, str]:
+        """Return what a column is called, and what more is said of it."""
+        if key == ROW:
+            return _("Row"), ""
+        if not _is_own(key):
+            return _WORDS[key](), ""
+        column = self._found.staged.columns[int(key[1:])]
+        return column.name, _("true answer") if column.is_target else ""
+
+    def _lines(self, told: int) -> Iterator[Line]:
+        for row in self._page.rows:
+            texts = zip(self._page.keys, row.cells, strict=True)
+            cells = tuple(_text(key, cell) for key, cell in texts)
+            unanswered = not any(cells[:told])
+            yield Line(row.number, cells, row.wrong, (row.error or "") if unanswered else "")
+
+    def _order(self) -> str:
+        """Return by what the rows are sorted."""
+        wanted = self._wanted
+        if wanted.sort:
+            title = self._heading(wanted.sort)[0]
+            if wanted.down:
+                return _("Sorted by %(column)s, the largest first.", column=title)
+            return _("Sorted by %(column)s, the smallest first.", column=title)
+        target = self._found.target or ""
+        if wanted.view == "wrong" and self._found.labels:
+            return _("The answer is not that of the column %(target)s; the most probable first.",
+                     target=target)  # fmt: skip
+        if wanted.view == "wrong":
+            return _("Sorted by how far the answer is from the column %(target)s.", target=target)
+        if wanted.view == "differ":
+            return (_("The models give different answers to these rows.") if self._found.labels
+                    else _("Sorted by how far the models' answers lie apart."))  # fmt: skip
+        if wanted.view == "unsure":
+            return {"probability": _("Sorted by the probability of the answer, the lowest first."),
+                    "std": _("Sorted by the standard deviation, the largest first."),
+                    "width": _("Sorted by the width of the interval, the widest first."),
+                    }[self._page.measure]  # fmt: skip
+        return _("In the order of the file.")
+
+    def _place(self) -> str:
+        """Return which rows of how many are shown."""
+        count, shown = self._page.counts[self._wanted.view], len(self._page.rows)
+        if not count:
+            return _("There are no such rows.")
+        first = (self._wanted.page - 1) * PAGE_ROWS + 1
+        return _("%(first)s to %(last)s of %(count)s", first=f"{first:,}",
+                 last=f"{first + shown - 1:,}", count=f"{count:,}")  # fmt: skip
+
+    def _neighbours(self) -> tuple[str, str]:
+        """Return the addresses of the page before and the page after; "" where there is none."""
+        page, last = self._wanted.page, self._page.pages
+        earlier = self._address(self._wanted._replace(page=page - 1)) if page > 1 else ""
+        later = self._address(self._wanted._replace(page=page + 1)) if page < last else ""
+        return earlier, later
+
+
+def _is_own(key: str) -> bool:
+    return key[:1] == "c" and key[1:].isdecimal()
+
+
+def _text(key: str, value: object) -> str:
+    """Return a cell as it is read; what a model says with 4 digits."""
+    if isinstance(value, float):
+        if value != value:
+            return ""
+        return percent(value) if key == "probability" else f"{value:{_FORMS[_is_own(key)]}}"
+    text = "" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
