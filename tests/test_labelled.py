@@ -285,3 +285,12 @@ def test_rows_that_stand_there_twice(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     images = written(tmp_path, "image,kind\na,1\nb,1\nc,2\n")
     assert lines_twice(read_labelled(images, IMAGES)) == [2, 4]
+
+
+def test_a_column_that_may_be_left_out(tmp_path: Path) -> None:
+    """Of an optional feature without a column nothing is known; others must be there."""
+    file = written(tmp_path, "kind,length,wet\nOak,3,yes\n")
+    assert read_labelled(file, CLASSES).lines == (Line(2, (3.0, None, True, None), "Oak"),)
+    assert [key for key, _ in wrong(written(tmp_path, "kind,wet\nOak,yes\n"), CLASSES)] == [
+        "length"
+    ]

@@ -88,7 +88,7 @@ def test_a_data_set_is_sent_and_its_results_appear(followed: Page) -> None:
     expect(heads(page)).to_have_text(["Right or wrong", *MODELS])
     accuracy = page.locator(".scores tr", has_text="Accuracy").first
     expect(accuracy.locator("td .value")).to_have_count(4)
-    expect(page.get_by_role("status")).to_contain_text(DONE)
+    expect(page.locator("#said")).to_contain_text(DONE)
 
 
 def test_the_figures_are_drawn(page: Page, scored: str) -> None:
@@ -334,7 +334,7 @@ def test_going_back_to_a_removed_data_set(bare: Page, scored: str, penguins_url:
     bare.route("**/datasets/*", lambda route: route.continue_(url=f"{scored[:-32]}{'0' * 32}"))
     bare.goto(f"{penguins_url}datasets")
     bare.go_back()
-    expect(bare.locator(".problem")).to_contain_text("This data set is not here")
+    expect(bare.locator(".problem")).to_contain_text("A data set is kept for 1 day")
 
 
 def test_a_data_set_that_is_removed_meanwhile(

@@ -9,7 +9,7 @@ from math import cos, pi, sin
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from podium.cli import DEMOS
 from tests.browser.conftest import opened
@@ -21,8 +21,16 @@ from tests.support.server import running
 
 EXAMPLES = DEMOS / "digits" / "examples"
 QUERY_IMAGE = EXAMPLES / "query_image.jpg"
-TIFF = {"name": "scan.tiff", "mimeType": "image/tiff", "buffer": encoded(filled(GREEN), "TIFF")}
-PNG = {"name": "red.png", "mimeType": "image/png", "buffer": encoded(filled(RED), "PNG")}
+TIFF: FilePayload = {
+    "name": "scan.tiff",
+    "mimeType": "image/tiff",
+    "buffer": encoded(filled(GREEN), "TIFF"),
+}
+PNG: FilePayload = {
+    "name": "red.png",
+    "mimeType": "image/png",
+    "buffer": encoded(filled(RED), "PNG"),
+}
 
 Stroke = list[tuple[float, float]]
 """Places on the paper, from 0 to 1 across and down."""
@@ -240,7 +248,7 @@ def test_text_is_pasted_into_a_field(page: Page, colours_url: str) -> None:
 def test_an_image_that_the_browser_cannot_show_is_sent(page: Page, colours_url: str) -> None:
     """A TIFF has no preview in this browser, which is said; the server shows what it answered."""
     page.goto(colours_url)
-    page.set_input_files("#image", [TIFF])
+    page.set_input_files("#image", TIFF)
     told = page.locator("#chosen [role=status]")
     expect(told).to_have_text(re.compile(r"^scan\.tiff, \d+ B\. No preview in this browser\.$"))
     check_sound(page)
@@ -265,16 +273,16 @@ def test_what_is_no_image_is_told_before_it_is_sent(
 ) -> None:
     """What the server would refuse is told beside the field at once, and does not stay in it."""
     page.goto(colours_url)
-    page.set_input_files("#image", [PNG])
+    page.set_input_files("#image", PNG)
     expect(page.locator("#preview")).to_be_visible()
     sent = watch(page)
-    wrong = {"name": "notes.png", "mimeType": "image/png", "buffer": body}
-    page.set_input_files("#image", [wrong])
+    wrong: FilePayload = {"name": "notes.png", "mimeType": "image/png", "buffer": body}
+    page.set_input_files("#image", wrong)
     expect(page.get_by_role("alert")).to_have_text(told)
     expect(page.locator("#preview")).to_be_hidden()
     check_sound(page)
     assert sent_files(page) == sent == []
-    page.set_input_files("#image", [PNG])
+    page.set_input_files("#image", PNG)
     expect(page.locator("#preview")).to_be_visible()
     expect(page.locator("#image-note")).to_be_hidden()
 
@@ -284,7 +292,7 @@ def test_an_address_that_cannot_be_fetched(bare: Page, colours_url: str) -> None
     bare.goto(colours_url)
     check_sound(bare)
     address = bare.get_by_label("Or the address of an image")
-    bare.set_input_files("#image", [PNG])
+    bare.set_input_files("#image", PNG)
     expect(bare.locator("#preview")).to_be_visible()
     address.fill(f"{colours_url}static/icon.svg")
     expect(bare.locator("#preview")).to_be_hidden()
@@ -298,7 +306,7 @@ def test_an_address_that_cannot_be_fetched(bare: Page, colours_url: str) -> None
     expect(address).to_have_value("http://127.0.0.1/red.png")
     expect(address).to_have_attribute("aria-invalid", "true")
     check_sound(bare)
-    bare.set_input_files("#image", [PNG])
+    bare.set_input_files("#image", PNG)
     expect(address).to_have_value("")
     predict(bare)
     expect(bare.locator("#answer .label")).to_be_visible()

@@ -151,7 +151,7 @@ def test_a_picture_stays_as_it_is(site: Site) -> None:
 def test_the_two_ways_have_tags_of_their_own(site: Site) -> None:
     """A file and its compressed form are told apart, and each is not sent twice."""
     address = site.address("page.css")
-    ways = ({}, {"Accept-Encoding": "gzip"})
+    ways: tuple[dict[str, str], ...] = ({}, {"Accept-Encoding": "gzip"})
     first, second = (site.client.get(address, headers=way) for way in ways)
     assert first.headers["ETag"] != second.headers["ETag"]
     for way, answer in zip(ways, (first, second), strict=True):

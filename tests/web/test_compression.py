@@ -32,7 +32,8 @@ def client() -> FlaskClient:
     def tagged() -> Response:
         answer = Response(LONG)
         answer.add_etag()
-        return answer.make_conditional(request)
+        answer.make_conditional(request)
+        return answer
 
     @flask.get("/streamed")
     def streamed() -> Response:

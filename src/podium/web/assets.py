@@ -94,7 +94,8 @@ class Assets:
         response = asset.response(is_text(asset.mimetype) and takes_gzip())
         fits = given in (asset.fingerprint, *self._prints_above(name))
         response.headers["Cache-Control"] = _FOR_EVER if fits else _ASK_AGAIN
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     def _find(self, name: str) -> Asset:
         return Asset(name, self._made[name]()) if name in self._made else self._files[name]

@@ -1,9 +1,9 @@
 """Answers of text are sent compressed to who takes gzip.
 
 Compression can give away a secret that stands in many answers beside what an attacker chooses
-(BREACH). Here none does: no answer depends on a cookie or a password, so that a browser that is made
-to ask learns nothing that the attacker could not ask for; and an id that opens a data set or an
-answer stands only where it was sent, or is told once, when it is made.
+(BREACH). Here none does: no answer depends on a cookie or a password, so that a browser that is
+made to ask learns nothing that the attacker could not ask for; and an id that opens a data set or
+an answer stands only where it was sent, or is told once, when it is made.
 """
 
 from __future__ import annotations

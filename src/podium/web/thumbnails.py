@@ -30,7 +30,8 @@ def show(name: str) -> Response:
     response = Response(_small(path, path.stat().st_mtime_ns), mimetype="image/webp")
     response.headers["Cache-Control"] = "public, max-age=60"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @lru_cache(maxsize=_KEPT)

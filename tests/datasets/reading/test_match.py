@@ -140,3 +140,20 @@ def test_texts_stand_in_a_column_of_that_name() -> None:
     """An application of texts takes the column "text"."""
     found = match(FILE, ["id", "Text", "kind"], TEXTS)
     assert found.columns == (Column("id"), Column("Text", "text"), Column("kind", is_target=True))
+
+
+def test_a_column_that_may_be_left_out() -> None:
+    """One of an optional feature may be absent, which is noted with the nearest name there is.
+
+    Where no input is there at all, it is another table.
+    """
+    island = Feature(name="island", optional=True)
+    signature = replace(SIGNATURE, features=(SIGNATURE.features[0], island))
+    told = "There is no column island, which may be left out: it is unknown in every row."
+    lone = Column("bill_length_mm", "bill_length_mm")
+    assert match(FILE, ["bill_length_mm"], signature) == Matched((lone,), (told,))
+    near = match(FILE, ["bill_length_mm", "iland"], signature)
+    assert near == Matched((lone, Column("iland")), (f"{told} Did you mean 'iland'?",))
+    with pytest.raises(DataError) as caught:
+        match(FILE, ["a", "b"], replace(signature, features=(island,)))
+    assert [one.key for one in caught.value.mistakes] == ["island"]
