@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -43,8 +44,8 @@ def _add(
     found: Catalog,
     file: Path,
     method: str,
-    keywords: dict[str, tuple[int, ...] | None],
-    options: dict[str, str] | None = None,
+    keywords: Mapping[str, tuple[int, ...] | None],
+    options: Mapping[str, str] | None = None,
 ) -> None:
     told = extract_from_file(method, file, keywords=keywords, options=options)
     for _, text, _, _ in told:
