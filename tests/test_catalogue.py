@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from scripts.texts import catalogue, written
 
 from podium.catalogue import TEMPLATE, catalogue_file, language_mistakes
-from scripts.texts import catalogue, written
 
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
 
