@@ -51,7 +51,8 @@ def test_a_file_that_is_no_catalogue_is_named_with_its_line(tmp_path: Path) -> N
     [
         ('msgid "%(n)s rows"\nmsgstr "%(m)s Zeilen"',
          "line 5: '%(m)s Zeilen' has the values %(m); expected %(n)"),
-        ('msgid "%(n)s rows"\nmsgstr "Zeilen"', "line 5: 'Zeilen' has the values none; expected %(n)"),
+        ('msgid "%(n)s rows"\nmsgstr "Zeilen"',
+         "line 5: 'Zeilen' has the values none; expected %(n)"),
         ('msgid "{part} sent"\nmsgstr "{teil} da"',
          "line 5: '{teil} da' has the values {teil}; expected {part}"),
         ('msgid "Sure"\nmsgstr "100 %"',

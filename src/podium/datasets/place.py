@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from podium.messages import plain
+
 Step = Literal["reading", "scoring", "judging", "writing"]
 """What is done with a data set, in this order."""
 Progress = Callable[[Step, int, int], None]
@@ -51,7 +53,7 @@ class Place(NamedTuple):
     def write(self, file: Path, told: object) -> None:
         """Write as JSON what is told; there is the old file or the new one, whole."""
         part = file.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(told))
+        part.write_bytes(msgspec.json.encode(told, enc_hook=plain))
         part.replace(file)
 
     def clean(self) -> None:

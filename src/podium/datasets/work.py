@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from podium.cpus import available_cpus
 from podium.datasets.sql import between, quoted
 from podium.datasets.wishes import Staged
+from podium.messages import plain
 
 MEMORY: Final = "200MB"
 """What DuckDB may hold; what is more lies in its file."""
@@ -112,7 +113,9 @@ class Work:
 
     def stage(self, staged: Staged) -> None:
         """Keep that `input` is complete, and what is known of it."""
-        self.con.execute("INSERT INTO staged VALUES (?)", [msgspec.json.encode(staged).decode()])
+        self.con.execute(
+            "INSERT INTO staged VALUES (?)", [msgspec.json.encode(staged, enc_hook=plain).decode()]
+        )
 
     @property
     def scored(self) -> int:

@@ -21,7 +21,7 @@ from podium.errors import StateError, WrongState
 from podium.jobs.answers import AnswerStore
 from podium.jobs.database import Database, jobs
 from podium.jobs.job import ENDED, ID, WAITING, Job, State
-from podium.messages import said
+from podium.messages import plain, said
 
 KEEP_S: Final = 86400.0
 WORKED_ON: Final = ("received", "queued", "running")
@@ -226,7 +226,9 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """Return values as the table holds them: what is structured as JSON."""
     assert values.get("state", "ready") in get_args(State)
     return {
-        name: msgspec.json.encode(value).decode() if name in _JSON and value is not None else value
+        name: msgspec.json.encode(value, enc_hook=plain).decode()
+        if name in _JSON and value is not None
+        else value
         for name, value in values.items()
     }
 
