@@ -125,7 +125,7 @@ def compared(page: Page) -> None:
 def mistaken(page: Page) -> None:
     """Send a bird with a measure left out, as a browser that checks nothing would."""
     fill(page)
-    page.locator("#bill_length_mm").fill("")
+    page.locator("#field-bill_length_mm").fill("")
     page.locator("#form").evaluate("form => { form.noValidate = true; }")
     page.get_by_role("button", name="Predict").click()
     expect(page.locator("#form [aria-invalid=true]").first).to_be_visible()
@@ -169,7 +169,7 @@ def drawn(page: Page) -> None:
 def fill(page: Page) -> None:
     """Fill the form with an example of which the model is less sure."""
     page.get_by_role("link", name="A typical Chinstrap").click()
-    expect(page.locator("#bill_length_mm")).not_to_have_value("")
+    expect(page.locator("#field-bill_length_mm")).not_to_have_value("")
 
 
 SHOTS = {

@@ -263,7 +263,7 @@ def test_models_tell_their_calibration(folder: Path) -> None:
     card = " ".join(client.get("/models/m").text.split())
     assert "Calibrated on 80 labelled rows of rows.csv, 2026-11-23." in card
     assert "of 80% the prediction sets held the truth in 82.5% of them (72.7% to 89.3%)" in card
-    assert "<td>lac</td>" in card
+    assert "<td><code>lac</code></td>" in card
     assert "<td>1.5</td>" in card
 
 

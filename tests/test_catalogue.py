@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from scripts.texts import catalogue, written
 
-from podium.catalogue import TEMPLATE, catalogue_file, language_mistakes
+from podium.catalogue import TEMPLATE, catalogue_file, language_mistakes, template
 
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
 
@@ -84,3 +85,11 @@ def test_what_is_left_out_is_no_mistake(tmp_path: Path) -> None:
 def test_the_catalogue_has_every_text() -> None:
     """It was collected after the last change of a text: `make texts`."""
     assert TEMPLATE.read_bytes().decode() == written(catalogue()).decode()
+
+
+def test_the_guide_shows_a_text_that_is_there() -> None:
+    """What docs/howto/translate.md has as an example stands in the catalogue."""
+    guide = Path(__file__).parents[1] / "docs" / "howto" / "translate.md"
+    shown = re.findall(r'msgid "(.+)"', guide.read_text("utf-8"))
+    assert shown != []
+    assert set(shown) <= {message.id for message in template()}

@@ -250,3 +250,26 @@ def test_notes_of_the_application_are_printed(
     """What is noted of podium.toml stands in the report as whole lines."""
     render_report(Report(tmp_path, "Title", (), (), ("theme.colour: a note",)))
     assert "\ntheme.colour: a note\n" in capsys.readouterr().out
+
+
+def test_what_the_introduction_cannot_show_is_noted(tmp_path: Path) -> None:
+    """Pictures of other sites, files that are not offered and those that are not there."""
+    folder = application(tmp_path, "")
+    spec = folder / "podium.toml"
+    spec.write_text('about = "about.md"\n' + spec.read_text())
+    (folder / "fine.png").touch()
+    (folder / "table.csv").touch()
+    (folder / "about.md").write_text(
+        "![a](https://a.example/b.png) ![b](fine.png) ![c](gone.png) [d](table.csv) [e](gone.pdf) "
+        "[f](https://a.example/) [g](mailto:a@b.example) [h](#part) [i](docs) [j](/docs)"
+    )
+    report = check_application(folder)
+    assert report.passed
+    assert report.notes == (
+        "about.md: 'https://a.example/b.png' is on another site, from which the page shows "
+        "nothing; copy it here",
+        "about.md: 'gone.png' is not there",
+        "about.md: 'table.csv' is a file that is not offered; name it in [[references]], or as a "
+        "picture of one of the kinds .png, .jpg, .jpeg, .gif, .webp, .avif",
+        "about.md: 'gone.pdf' is not there",
+    )

@@ -139,11 +139,15 @@ def test_many_mistakes_are_counted(tmp_path: Path) -> None:
 
 
 def test_missing_columns_are_told_with_the_nearest(tmp_path: Path) -> None:
-    """Each column that there is not is told, with the nearest one or all."""
+    """Each column that there is not is told, with the nearest one; at last all are."""
     file = written(tmp_path, "lenght,weigth\n1,2\n")
     assert wrong(file, VALUES) == [
-        ("length", "there is no such column. Did you mean 'lenght'?"),
-        ("weight", "there is no such column. Did you mean 'weigth'?"),
+        ("length", "there is no such column. Did you mean 'lenght'? Then rename it to length."),
+        (
+            "weight",
+            "there is no such column. Did you mean 'weigth'? Then rename it to weight. "
+            "Columns: lenght, weigth.",
+        ),
     ]
     other = written(tmp_path, "a,weight\n1,2\n")
     assert wrong(other, VALUES) == [("length", "there is no such column. Columns: a, weight.")]

@@ -111,8 +111,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _hint(feature: Feature, text: str) -> str:
-    number = feature.kind in ("number", "integer") and NUMBER.fullmatch(text.replace(",", ".", 1))
-    if number and "," in text:
+    # Also 1.234,5, whose points part the thousands.
+    plain = text.replace(".", "").replace(",", ".")
+    if "," in text and feature.kind in ("number", "integer") and NUMBER.fullmatch(plain):
         return after(said("Write the decimals after a point, not after a comma."))
     return nearest(text, feature.choices)
 

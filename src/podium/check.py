@@ -18,6 +18,7 @@ from podium.pipeline.decode import Items, read_images, read_texts
 from podium.pipeline.probe import probe_items
 from podium.prediction import ClassPrediction
 from podium.spec import Example, Theme
+from podium.web.files import Offer
 
 LATENCY_RUNS: Final = 20
 LATENCY_BUDGET_S: Final = 2.0
@@ -86,7 +87,8 @@ def check_application(folder: Path) -> Report:
     examples = tuple(
         _check_example(app, example, name) for example in app.spec.examples for name in loaded
     )
-    return Report(folder, app.spec.title, models, examples, tuple(_theme_notes(app.spec.theme)))
+    notes = (*_theme_notes(app.spec.theme), *Offer(app).notes())
+    return Report(folder, app.spec.title, models, examples, notes)
 
 
 def _theme_notes(theme: Theme) -> Iterator[str]:

@@ -35,7 +35,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
 
-from podium.messages import after, said
+from podium.messages import Message, after, joined, said
 
 INSTALL = "pip install 'podium[{extra}]'"
 """The command that installs an extra, quoted for the shell; every message is made from it."""
@@ -209,9 +209,10 @@ class InvalidInput(RequestError):
     title = said("Invalid input")
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        shown = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
-        more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
-        super().__init__(shown + more, errors)
+        parts = [Message("%(field)s: %(message)s", error._asdict()) for error in errors[:3]]
+        if len(errors) > 3:
+            parts.append(said("and %(count)s more", count=len(errors) - 3))
+        super().__init__(joined(parts, "; "), errors)
 
 
 class DatabaseDamaged(RequestError):

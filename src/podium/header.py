@@ -46,16 +46,18 @@ def find_columns(names: Sequence[str], header: Sequence[str]) -> dict[str, str |
 def absent(found: Mapping[str, str | None], header: Sequence[str]) -> list[Mistake]:
     """Return for each name without a column that there is none, with the nearest that is free.
 
-    Where there is none near, all are told, once.
+    After the last one all columns are told.
     """
     taken = set(found.values())
     free = [name for name in header if name and name not in taken]
-    rest = f" Columns: {listed([*filter(None, header)]) or 'none'}."
+    missing = [name for name, column in found.items() if column is None]
     mistakes = []
-    for name in (name for name, column in found.items() if column is None):
+    for name in missing:
         near = nearest(name, free)
-        mistakes.append(Mistake(name, f"there is no such column.{near or rest}"))
-        rest = rest if near else ""
+        way = f"{near} Then rename it to {name}." if near else ""
+        rest = f" Columns: {listed([*filter(None, header)]) or 'none'}."
+        told = f"there is no such column.{way}{rest if name == missing[-1] else ''}"
+        mistakes.append(Mistake(name, told))
     return mistakes
 
 

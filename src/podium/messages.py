@@ -49,10 +49,10 @@ def after(message: Message) -> Message:
     return Message(" %(sentence)s", {"sentence": message})
 
 
-def joined(sentences: Iterable[str]) -> Message:
-    """Return sentences one after the other."""
+def joined(sentences: Iterable[str], by: str = " ") -> Message:
+    """Return sentences, or parts of one, one after the other, with `by` between them."""
     values = {f"sentence{number}": one for number, one in enumerate(sentences)}
-    return Message(" ".join(f"%({name})s" for name in values), values)
+    return Message(by.join(f"%({name})s" for name in values), values)
 
 
 def told_by(error: BaseException) -> str:

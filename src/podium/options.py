@@ -18,6 +18,8 @@ DEFAULT_LEVEL: Final = 0.9
 ALL_UP_TO: Final = 100
 """With up to this many labels all are returned by default, else the first FEW."""
 FEW: Final = 5
+_MOST: Final = 100
+"""Letters of a list of names; what is longer is not read."""
 
 
 class Options(Struct, frozen=True):
@@ -110,8 +112,9 @@ def _level(text: str) -> float:
 
 
 def _include(text: str) -> frozenset[str]:
-    parts = frozenset(part.strip() for part in text.split(",") if part.strip())
-    if not parts <= set(INCLUDES):
+    listed = text[:_MOST].split(",")
+    parts = frozenset(part.strip() for part in listed if part.strip())
+    if len(text) > _MOST or not parts <= set(INCLUDES):
         raise ValueError(said("some of %(names)s, separated by commas", names=", ".join(INCLUDES)))
     return parts
 

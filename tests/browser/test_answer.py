@@ -53,7 +53,7 @@ def test_figures_are_drawn(page: Page, requested: list[Request]) -> None:
     figure = page.locator("[data-figure] svg.marks")
     expect(figure).to_have_count(1)
     expect(page.locator(".tall .drawing")).to_have_attribute(
-        "aria-label", re.compile(r"What 100 passes or members say .* Gentoo: mean 9\d\.\d%")
+        "aria-label", re.compile(r"What 100 single answers say .* Gentoo: mean 9\d\.\d%")
     )
     expect(page.locator(".mark-symbol.role-mark path")).to_have_count(300)
     expect(page.locator(".mark-rule.role-mark line")).to_have_count(3)
@@ -66,7 +66,7 @@ def test_histograms_are_drawn_when_they_are_opened(page: Page, penguins_url: str
     page.goto(penguins_url)
     ask(page, "bnn")
     expect(page.locator("[data-figure] svg.marks")).to_have_count(1)
-    page.get_by_text("How many lie where").click()
+    page.get_by_text("Histogram").click()
     expect(page.locator(".multiples svg.marks")).to_have_count(3)
     expect(page.locator(".multiples .role-title-text text")).to_have_text(
         ["Gentoo", "Chinstrap", "Adelie"]
@@ -168,22 +168,22 @@ def test_mistakes_come_and_go(bare: Page, penguins_url: str) -> None:
     bare.goto(penguins_url)
     fill(bare, GENTOO | {"bill_length_mm": ""})
     send(bare)
-    field = bare.locator("#bill_length_mm")
+    field = bare.locator("#field-bill_length_mm")
     alert = bare.locator("#answer [role=alert]")
     expect(alert).to_contain_text("Look at the marked fields")
     expect(alert.get_by_role("link")).to_have_text(["Bill length"])
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(bare.locator("#note-bill_length_mm")).to_have_text("is missing; expected a number in mm")
-    expect(bare.locator("#body_mass_g")).to_have_value("4950")
+    expect(bare.locator("#note-field-bill_length_mm")).to_have_text("Enter a number in mm.")
+    expect(bare.locator("#field-body_mass_g")).to_have_value("4950")
     check_sound(bare)
-    bare.locator("#island input").first.focus()
+    bare.locator("#field-island input").first.focus()
     alert.get_by_role("link").click()
     expect(field).to_be_focused()
     field.fill("47.5")
     send(bare)
     expect(bare.locator("#answer .label")).to_have_text("Gentoo")
     expect(field).not_to_have_attribute("aria-invalid", "true")
-    expect(bare.locator("#note-bill_length_mm")).to_contain_text("From the base of the bill")
+    expect(bare.locator("#help-field-bill_length_mm")).to_contain_text("From the base of the bill")
 
 
 def test_an_unreachable_server_is_told(bare: Page, penguins_url: str) -> None:
@@ -194,7 +194,7 @@ def test_an_unreachable_server_is_told(bare: Page, penguins_url: str) -> None:
     alert = bare.locator("#answer [role=alert]")
     expect(alert).to_contain_text("The server cannot be reached.")
     expect(bare.get_by_role("button", name="Predict")).to_be_enabled()
-    expect(bare.locator("#bill_length_mm")).to_have_value("47.5")
+    expect(bare.locator("#field-bill_length_mm")).to_have_value("47.5")
     check_sound(bare)
     bare.unroute(penguins_url)
     alert.get_by_role("button", name="Try again").click()
@@ -234,10 +234,10 @@ def test_comparison_without_javascript(browser: Browser, penguins_url: str) -> N
     expect(page.locator(".compared tbody tr")).to_have_count(4)
     ask(page, "bnn")
     expect(page.locator("#answer .bars .interval")).to_have_count(3)
-    drawn = page.get_by_role("img", name=re.compile("What 100 passes or members say"))
+    drawn = page.get_by_role("img", name=re.compile("What 100 single answers say"))
     expect(drawn).to_be_visible()
     expect(drawn.locator("circle")).to_have_count(300)
-    page.get_by_text("How many lie where").click()
+    page.get_by_text("Histogram").click()
     expect(page.locator(".multiples svg")).to_have_count(3)
     context.close()
 
@@ -272,8 +272,10 @@ def test_a_warning_leads_to_its_field(page: Page, penguins_url: str) -> None:
     page.goto(penguins_url)
     fill(page, GENTOO | {"bill_length_mm": "80"})
     send(page)
-    page.locator("#answer .warning").get_by_role("link", name="Bill length").click()
-    expect(page.locator("#bill_length_mm")).to_be_focused()
+    strong = page.locator("#answer .words + .unsure")
+    expect(strong).to_contain_text("its percentages cannot be relied on")
+    strong.get_by_role("link", name="Bill length").click()
+    expect(page.locator("#field-bill_length_mm")).to_be_focused()
 
 
 def test_a_compared_model_opens(page: Page, penguins_url: str) -> None:
@@ -285,6 +287,8 @@ def test_a_compared_model_opens(page: Page, penguins_url: str) -> None:
     page.get_by_role("button", name="Random forest").click()
     expect(page.locator("#answer .origin")).to_contain_text("Random forest")
     expect(page.locator("#model")).to_have_value("forest")
+    page.get_by_role("button", name="Back to the comparison").click()
+    expect(page.locator(".compared tbody tr")).to_have_count(4)
 
 
 def test_a_compared_model_opens_without_javascript(plain: Page, penguins_url: str) -> None:
@@ -304,8 +308,8 @@ def test_mistakes_without_javascript(browser: Browser, penguins_url: str) -> Non
         fill(page, GENTOO | {"bill_length_mm": "long", "body_mass_g": "heavy"})
         send(page)
         expect(page.locator("#answer .marked a")).to_have_text(["Bill length", "Body mass"])
-        expect(page.locator("#bill_length_mm")).to_have_value("long")
-        expect(page.locator("#flipper_length_mm")).to_have_value("218")
+        expect(page.locator("#field-bill_length_mm")).to_have_value("long")
+        expect(page.locator("#field-flipper_length_mm")).to_have_value("218")
 
 
 def test_a_long_wait_is_told_and_ends(bare: Page, penguins_url: str) -> None:
@@ -333,8 +337,16 @@ def test_an_overloaded_server_is_asked_again(bare: Page, penguins_url: str) -> N
     bare.goto(penguins_url)
     busy = """<div class="problem" role="alert"><h2>Try again later</h2><p>Too much at once</p>
       <p><button class="second" form="form" data-retry="5">Try again</button></p></div>"""
-    answer = {"status": 503, "content_type": "text/html", "headers": {"X-Request-Id": "1"}}
-    bare.route(penguins_url, lambda route: route.fulfill(body=busy, **answer))
+
+    def refuse(route: Route) -> None:
+        # The notes of the form, of which each settles by itself, are those of the server.
+        given = route.fetch().text()
+        body = busy + given[given.index('<p id="note-') :]
+        route.fulfill(
+            status=503, content_type="text/html", headers={"X-Request-Id": "1"}, body=body
+        )
+
+    bare.route(penguins_url, refuse)
     ask(bare, "tree")
     again = bare.locator("#answer [data-retry]")
     expect(again).to_have_text("Try again in 5 s")
@@ -345,6 +357,51 @@ def test_an_overloaded_server_is_asked_again(bare: Page, penguins_url: str) -> N
     bare.unroute(penguins_url)
     again.click()
     expect(bare.locator("#answer .label")).to_have_text("Gentoo")
+
+
+def test_an_old_answer_is_marked(page: Page, penguins_url: str) -> None:
+    """Beside other values the answer says that it is not for them, until it is again or a new one.
+
+    It holds for what is typed, an example, and another model.
+    """
+    page.goto(penguins_url)
+    ask(page, "tree")
+    note = page.locator("#answer .earlier")
+    expect(page.locator("#answer .label")).to_have_text("Gentoo")
+    expect(note).to_have_count(0)
+    page.get_by_label("Bill length", exact=False).first.fill("40")
+    expect(note).to_have_text("This answer is for the earlier values.")
+    expect(page.locator("#said")).to_have_text("This answer is for the earlier values.")
+    check_sound(page)
+    page.get_by_label("Bill length", exact=False).first.fill(GENTOO["bill_length_mm"])
+    expect(note).to_have_count(0)
+    page.select_option("#model", "bayes")
+    expect(note).to_be_visible()
+    page.select_option("#model", "tree")
+    page.locator("a.chip").first.click()
+    expect(note).to_be_visible()
+    send(page)
+    expect(page.locator("#said")).to_contain_text(",")
+    expect(note).to_have_count(0)
+    page.get_by_role("button", name="Compare all models").click()
+    expect(page.locator(".verdict")).to_be_visible()
+    page.select_option("#model", "bayes")
+    expect(note).to_have_count(0)
+
+
+def test_an_answer_above_the_window_is_brought_into_view(page: Page, penguins_url: str) -> None:
+    """Sent from far below, the answer shows its label."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(penguins_url)
+    ask(page, "bnn")
+    expect(page.locator("#answer svg.marks")).to_be_visible()
+    page.evaluate("""() => {
+      scrollTo(0, document.body.scrollHeight);
+      scrollBy(0, document.getElementById("answer").getBoundingClientRect().top + 200);
+    }""")
+    expect(page.locator("#answer .label")).not_to_be_in_viewport()
+    page.locator("#form").evaluate("(form) => form.requestSubmit()")
+    expect(page.locator("#answer .label")).to_be_in_viewport()
 
 
 def test_figures_that_cannot_be_loaded(bare: Page, penguins_url: str) -> None:

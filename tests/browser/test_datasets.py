@@ -144,6 +144,31 @@ def test_the_rows_are_chosen_and_sorted(page: Page, scored: str) -> None:
     assert rows.locator("tbody").inner_text() == shown
 
 
+def test_back_goes_through_the_views_of_the_rows(page: Page, scored: str) -> None:
+    """Each view is a step of the history, back to the page as it was, and forward again."""
+    page.goto(scored)
+    page.evaluate("window.same = true")
+    rows, current = page.locator("#rows"), page.locator("#rows .views:not(.small) [aria-current]")
+    rows.get_by_role("link", name="Least sure first").click()
+    expect(current).to_have_text("Least sure first")
+    rows.get_by_role("link", name="Models disagree").click()
+    expect(current).to_contain_text("Models disagree")
+    heads = rows.locator("thead th")
+    expect(heads.nth(1)).to_have_text(f"Answer {MODELS[0]}")
+    expect(heads.nth(4)).to_have_text(f"Answer {MODELS[3]}")
+    check_sound(page)
+    for back, words in ((True, "Least sure first"), (True, "First rows"),
+                        (False, "Least sure first")):  # fmt: skip
+        page.evaluate(f"history.{'back' if back else 'forward'}()")
+        expect(current).to_have_text(words)
+    expect(page).to_have_url(re.compile(r"\?rows=unsure&model=\w+#rows$"))
+    rows.get_by_role("link", name="First rows").click()
+    expect(current).to_have_text("First rows")
+    page.evaluate("history.back()")
+    expect(current).to_have_text("Least sure first")
+    assert page.evaluate("window.same") is True
+
+
 def test_rows_page_by_page_without_javascript(plain: Page, scored: str) -> None:
     """Without scripts the least sure rows are links away, page by page, and as a file."""
     plain.goto(scored)
@@ -180,9 +205,12 @@ def test_the_columns_are_looked_at_first(page: Page, penguins_url: str) -> None:
     expect(heads.filter(has_text="year")).to_contain_text("kept as it is")
     expect(page.locator(".understood tbody tr").first).to_contain_text("39.1")
     expect(page.locator(".warning")).to_contain_text("2 rows cannot be scored as they are")
-    expect(page.locator(".warning li").first).to_contain_text("bill_length_mm: is missing")
+    reason = page.locator(".warning li")
+    expect(reason).to_have_count(1)
+    expect(reason).to_contain_text("bill_length_mm: is missing")
+    expect(reason.locator(".where")).to_have_text("2 rows: 4, 272")
     check_sound(page)
-    page.get_by_role("button", name="Score 344 rows").click()
+    page.get_by_role("button", name="Score the other 342 rows").click()
     finished(page)
 
 
@@ -195,7 +223,7 @@ def test_a_column_that_may_be_left_out(page: Page, penguins_url: str, tmp_path: 
     expect(page.locator(".noted")).to_contain_text(
         "There is no column sex, which may be left out: it is unknown in every row."
     )
-    expect(page.get_by_role("button", name="Score 344 rows")).to_be_visible()
+    expect(page.get_by_role("button", name="Score the other 342 rows")).to_be_visible()
 
 
 def test_without_answers_they_are_counted(page: Page, penguins_url: str, tmp_path: Path) -> None:
@@ -310,6 +338,7 @@ def test_a_server_that_is_away_for_a_while(
 ) -> None:  # fmt: skip
     """The page says that it goes on asking, and goes on by itself; so it does after a sleep."""
     score(bare, penguins_url, table(tmp_path, times=20))
+    expect(bare.locator("#progress")).to_be_visible()
     bare.route("**/datasets/*", lambda route: route.abort())
     expect(bare.locator("#progress .rate")).to_contain_text("this page goes on asking")
     check_sound(bare)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from podium.cli import DEMOS
 from tests.browser.conftest import opened
@@ -97,7 +97,7 @@ def test_colleague_sees_the_answer_and_it_can_be_deleted(
         )
         assert (answer.locator(".label").inner_text(),
                 answer.locator(".words .percent").inner_text()) == given  # fmt: skip
-        expect(other.locator("#bill_length_mm")).to_have_value("47.5")
+        expect(other.locator("#field-bill_length_mm")).to_have_value("47.5")
         expect(answer.locator("[data-figure] svg.marks").first).to_be_visible()
         check_sound(other)
         other.get_by_text("Delete this link").click()
@@ -118,6 +118,26 @@ def test_kept_answer_is_asked_again(page: Page, penguins: Client) -> None:
     expect(page.locator(".kept")).to_have_count(0)
     expect(page.locator("#answer .label")).to_have_text("Gentoo")
     assert page.get_by_label("Link to this answer").input_value() != link
+
+
+def test_kept_answer_that_is_asked_again_may_fail(bare: Page, colours: Client) -> None:
+    """After a failure trying again sends what was kept, with its picture, which the form lacks."""
+    bare.goto(address(colours))
+    bare.set_input_files("#image", {"name": "a.png", "mimeType": "image/png", "buffer": png(RED)})
+    bare.get_by_role("button", name="Predict", exact=True).click()
+    bare.clock.install()
+    bare.goto(bare.get_by_label("Link to this answer").input_value())
+    held: list[Route] = []
+    bare.route("**/again", lambda route: held.append(route))
+    bare.get_by_role("button", name="Predict again").click()
+    expect(bare.locator("#answer")).to_have_attribute("aria-busy", "true")
+    bare.clock.fast_forward(600_000)
+    alert = bare.locator("#answer [role=alert]")
+    expect(alert).to_contain_text("There was no answer within")
+    bare.unroute("**/again")
+    alert.get_by_role("button", name="Predict again").click()
+    expect(bare.locator("#answer .label")).to_be_visible()
+    expect(bare.locator("#answer .problem")).to_have_count(0)
 
 
 def test_comparison_has_a_link(browser: Browser, page: Page, penguins: Client) -> None:

@@ -147,7 +147,7 @@ def test_one_input(bare: Page, penguins: Reader) -> None:
     expect(bare.locator("#answer .compared")).to_be_visible()
     assert penguins.english(bare) == []
     allow_everything(bare)
-    bare.locator("[name=bill_length_mm]").first.fill("")
+    bare.locator("[id=field-bill_length_mm]").first.fill("")
     press(bare, "Predict")
     expect(bare.locator(".field.wrong .error").first).to_be_visible()
     assert penguins.english(bare) == []

@@ -32,7 +32,7 @@ DROP = """(zone, file) => {
 def fill(page: Page, values: dict[str, str]) -> None:
     """Type a bird's measures."""
     for name, value in values.items():
-        page.fill(f"#{name}", value)
+        page.fill(f"#field-{name}", value)
     page.get_by_role("radio", name="Biscoe").check()
 
 
@@ -45,7 +45,7 @@ def test_a_filled_form_is_answered_with_every_class(page: Page, penguins_url: st
     expect(answer.locator(".label")).to_have_text("Gentoo")
     expect(answer.locator(".words")).to_contain_text("virtually certain")
     expect(answer.locator(".bars th")).to_have_text(["Gentoo", "Chinstrap", "Adelie"])
-    expect(page.locator("#bill_length_mm")).to_have_value("47.5")
+    expect(page.locator("#field-bill_length_mm")).to_have_value("47.5")
 
 
 def test_the_chosen_model_answers(page: Page, penguins_url: str) -> None:
@@ -74,7 +74,7 @@ def test_an_example_fills_the_form(page: Page, penguins_url: str) -> None:
     page.goto(penguins_url)
     page.get_by_role("link", name="A typical Gentoo").click()
     expect(page.get_by_role("radio", name="Biscoe")).to_be_checked()
-    assert float(page.locator("#flipper_length_mm").input_value()) > 200
+    assert float(page.locator("#field-flipper_length_mm").input_value()) > 200
 
 
 def test_an_example_keeps_the_chosen_model(page: Page, penguins_url: str) -> None:

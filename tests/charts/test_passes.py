@@ -75,7 +75,7 @@ def test_spread_is_described() -> None:
     """Who does not see the figure is told the means and intervals; the page gives the colours."""
     figure = made(classes({"left": LEFT, "right": [1 - one for one in LEFT]}))
     assert figure["description"] == (
-        "What 20 passes or members say of how probable a class is. "
+        "What 20 single answers say of how probable a class is. "
         "left: mean 80.0%, 90% interval from 50.0% to 95.0%. "
         "right: mean 20.0%, 90% interval from 5.0% to 50.0%."
     )
@@ -97,7 +97,7 @@ def test_few_passes_have_no_band() -> None:
     encoding = figure["layer"][0]["encoding"]
     assert (encoding["y"]["field"], encoding["y2"]["field"]) == ("mean", "mean")
     assert figure["description"] == (
-        "What 19 passes or members say of how probable a class is. "
+        "What 19 single answers say of how probable a class is. "
         "left: mean 81.6%. right: mean 18.4%."
     )
 
@@ -134,7 +134,7 @@ def test_spread_of_a_value_has_one_column_without_a_name() -> None:
     assert (band["x"]["axis"], band["y"]["axis"]["title"]) == (None, "side (mm)")
     assert band["y"]["scale"] == {"zero": False}
     assert figure["description"] == (
-        "What 21 passes or members say of the side. mean 13, 95% interval from 11 to 16."
+        "What 21 single answers say of the side. mean 13, 95% interval from 11 to 16."
     )
 
 

@@ -73,7 +73,7 @@ def test_wrong_input_is_told_once(penguins: Client) -> None:
     answer = penguins.submit("/", [("bill_length_mm", "long"), *ROW[1:], ("model", "*")])
     page = Page(answer.text)
     assert answer.status == 422
-    assert page.field_errors() == {"bill_length_mm": "expected a number in mm; found 'long'."}
+    assert page.field_errors() == {"bill_length_mm": "Expected a number in mm; found 'long'."}
     assert (page.all("table"), page.values()["model"]) == ([], "bnn")
 
 

@@ -261,8 +261,8 @@ def test_text_page(notes: Client) -> None:
     assert (area.tag, area.attributes["name"]) == ("textarea", "text")
     assert area.attributes["dir"] == "auto"
     assert "required" in area.attributes
-    assert area.attributes["aria-describedby"] == "text-note"
-    assert page.by_id("text-note").text == "At most 10,000 characters. Ctrl+Enter sends it."
+    assert area.attributes["aria-describedby"] == "text-note text-help"
+    assert page.by_id("text-help").text == "At most 10,000 characters. Ctrl+Enter sends it."
     assert page.values() == {"text": "", "model": "crc"}
 
 
@@ -282,7 +282,7 @@ def test_wrong_text_on_the_page_is_kept(notes: Client) -> None:
     """A text that is too long is told beside its field, and not lost."""
     text = "<b>" * 3334
     page = page_of(notes.submit("/", [("text", text)]), 422)
-    message = "has 10002 characters; the limit is 10000 ([text] max_length)"
+    message = "The text has 10,002 characters; at most 10,000 fit."
     assert page.field_errors() == {"text": message}
     assert page.by_id("text").attributes["aria-invalid"] == "true"
     assert page.values()["text"] == text
@@ -291,7 +291,9 @@ def test_wrong_text_on_the_page_is_kept(notes: Client) -> None:
 
 def test_empty_text_on_the_page(notes: Client) -> None:
     """An empty text is told beside its field."""
-    assert page_of(notes.submit("/", [("text", " ")]), 422).field_errors() == {"text": EMPTY}
+    assert page_of(notes.submit("/", [("text", " ")]), 422).field_errors() == {
+        "text": "Enter a text."
+    }
 
 
 @pytest.fixture

@@ -150,3 +150,9 @@ def test_sweep_removes_expired_answers(tmp_path: Path, caplog: pytest.LogCapture
     assert "Kept answers whose time is over were removed: 1" in caplog.text
     store.close()
     answers.close()
+
+
+def test_size_is_that_of_the_bytes(answers: AnswerStore) -> None:
+    """A letter that takes four bytes counts four times, in the form and in the answer."""
+    added(answers, form={"a": ["\U0001f427"]}, answers='["\U0001f427"]')
+    assert answers.held() == (1, ROW + len(b'{"a":["xxxx"]}') + len(b'["xxxx"]'))

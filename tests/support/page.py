@@ -78,7 +78,7 @@ class Page(HTMLParser):
                 if e.tag == tag and wanted.items() <= e.attributes.items()]  # fmt: skip
 
     def values(self) -> dict[str, str]:
-        """Return what the form would send, by the field's name."""
+        """Return what the form would send, by the name in a request."""
         sent: dict[str, str] = {}
         for element in [one for form in self.all("form") for one in form.inside]:
             name = element.attributes.get("name", "")
@@ -95,13 +95,14 @@ class Page(HTMLParser):
                 options = [e for e in element.inside if e.tag == "option"]
                 chosen = [e for e in options if "selected" in e.attributes] or options[:1]
                 sent[name] = chosen[0].attributes.get("value", chosen[0].text)
-        return sent
+        return {name.removeprefix("field."): value for name, value in sent.items()}
 
     def field_errors(self) -> dict[str, str]:
-        """Return the error that each field of the form points to, by the field's name."""
+        """Return the error that each field of the form points to, by the name in a request."""
         found: dict[str, str] = {}
         for element in self.elements:
-            described = element.attributes.get("aria-describedby", "")
             if "aria-invalid" in element.attributes:
-                found[element.attributes["name"]] = self.by_id(described).text
+                note = element.attributes["aria-describedby"].split()[0]
+                name = element.attributes["name"].removeprefix("field.")
+                found[name] = self.by_id(note).text
         return found

@@ -13,7 +13,7 @@ import pytest
 
 from podium.signature import Signature
 from podium.spec import Feature, Image, TextInput
-from podium.web.calls import calls_with
+from podium.web.calls import calls_with, curl_calls, dataset_calls
 from tests.support.echo import Echo, echoing
 from tests.support.missing import program
 
@@ -136,6 +136,16 @@ def test_a_text_that_is_empty_gives_an_example() -> None:
     assert item_of(NOTES, {"text": " \n"}) == {"text": "It works well, and I would buy it again."}
     short = Signature("regression", "value", None, (), (), text=TextInput(max_length=8))
     assert item_of(short, {}) == {"text": "It works"}
+
+
+def test_addresses_are_quoted() -> None:
+    """A host of IPv6 holds what shells take as their own."""
+    found = curl_calls(TABLE, "http://[::1]/") + dataset_calls(NOTES, "http://[::1]/", 1)
+    assert [shlex.split(line)[-1] for _, line in found] == [
+        "http://[::1]/predict", "http://[::1]/predict", "http://[::1]/datasets",
+        *(f"http://[::1]/datasets/ID{end}" for end in ("", "/results.csv", "")),
+    ]  # fmt: skip
+    assert all("'http://[::1]/" in line for _, line in found)
 
 
 def test_languages() -> None:

@@ -23,6 +23,7 @@ from podium.web.words import (
     small,
     value_spread,
     value_words,
+    without_keys,
     written_ends,
 )
 
@@ -96,8 +97,8 @@ def test_without_calibration_there_is_no_coverage() -> None:
 @pytest.mark.parametrize(
     ("aleatoric", "samples", "words"),
     [
-        (None, 20, "90% of the passes or members lie between 11 and 13 mm"),
-        (None, 19, "The 19 passes or members lie roughly between 11 and 13 mm"),
+        (None, 20, "90% of the single answers lie between 11 and 13 mm"),
+        (None, 19, "The 19 single answers lie roughly between 11 and 13 mm"),
         (0.5, None, "The model itself expects 90% of values between 11 and 13 mm"),
         (0.5, 3, "The model itself expects 90% of values between 11 and 13 mm"),
         (None, None, "The model itself expects 90% of values between 11 and 13 mm"),
@@ -121,10 +122,52 @@ def test_numbers_side_by_side_have_the_same_decimals() -> None:
     certainty = ValueUncertainty(std=3.1, interval=(157.0, 168.21), prediction_interval=(150, 175))
     prediction = ValuePrediction(162.6, "mm", certainty, [])
     assert value_words(prediction) == "162.6 mm"
-    assert written_ends((157.0, 162.6), "mm") == {"low": "157.0", "high": "162.6 mm"}
+    assert written_ends((157.0, 162.6), "mm", ".1f") == {"low": "157.0", "high": "162.6 mm"}
     written = [f"{157:{form_of(prediction)}}", f"{1e12:{number_form([1e12], None)}}",
                f"{0:{number_form([0.0], 0.0)}}"]  # fmt: skip
     assert written == ["157.0", "1e+12", "0"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(1132.5, "1132.5"), (1132.52, "1132.52"), (12.0, "12"), (0.1 + 0.2, "0.3"),
+     (3_108_000_000.4, "3,108,000,000"), (-1234567.8, "-1,234,568"), (1e15, "1e+15")],
+)  # fmt: skip
+def test_value_without_a_spread_loses_nothing(value: float, words: str) -> None:
+    """Six digits are told, without the zeros at their end, and of a large number all."""
+    assert value_words(ValuePrediction(value, None, ValueUncertainty(), [])) == words
+
+
+Ends = tuple[float, float]
+
+
+@pytest.mark.parametrize(
+    ("best", "intervals", "told"),
+    [
+        (0.72, ((0.02, 1.0), (0.0, 0.96)), True),
+        (0.72, ((0.55, 0.9), (0.0, 0.6)), False),
+        (0.72, ((0.4, 0.9), (0.1, 0.3)), False),
+        (0.94, ((0.0, 1.0), (0.0, 1.0)), False),
+    ],
+)
+def test_single_answers_that_disagree(
+    best: float, intervals: tuple[Ends, Ends], told: bool
+) -> None:
+    """A likely class has its caution where single answers favour another, unless few do."""
+    shares = {"Adelie": best, "Chinstrap": 1 - best}
+    certainty = ClassUncertainty(intervals=dict(zip(shares, intervals, strict=True)), samples=100)
+    words = hesitation(ClassPrediction("Adelie", best, shares, certainty, []))
+    assert words == (
+        "Do not rely on this answer alone: the single answers behind it disagree between Adelie "
+        "and Chinstrap." if told else ""
+    )  # fmt: skip
+
+
+def test_keys_are_left_out() -> None:
+    """What a maker sets is of no use to who visits the page."""
+    assert without_keys("the answer takes longer than 60 s ([limits] timeout); wait") == (
+        "the answer takes longer than 60 s; wait"
+    )
 
 
 def test_small_numbers_are_not_told_as_zero() -> None:

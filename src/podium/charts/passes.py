@@ -148,10 +148,10 @@ def _figure(prediction: Prediction, target: str, columns: Sequence[Column], scal
     """Return what every figure has; its description says it to those who do not see it."""
     passes, level = len(columns[0].values), prediction.uncertainty.interval_level
     if isinstance(prediction, ValuePrediction):
-        head = said("What %(passes)s passes or members say of the %(target)s.",
+        head = said("What %(passes)s single answers say of the %(target)s.",
                     passes=passes, target=target)  # fmt: skip
     else:
-        head = said("What %(passes)s passes or members say of how probable a class is.",
+        head = said("What %(passes)s single answers say of how probable a class is.",
                     passes=passes)  # fmt: skip
     told = (_in_words(column, scale.form, f"{level:.0%}" if level else "") for column in columns)
     return {
@@ -268,8 +268,8 @@ def _named(labels: Sequence[str]) -> list[Spec]:
 def _told(scale: _Scale, *fields: str) -> list[Spec]:
     """Return the lines of a tooltip."""
     titles = {
-        "value": said("one pass or member"), "low": said("from"), "high": said("to"),
-        "mean": said("mean"), "passes": said("passes"),
+        "value": said("one single answer"), "low": said("from"), "high": said("to"),
+        "mean": said("mean"), "passes": said("single answers"),
     }  # fmt: skip
     return [
         {"field": field, "title": titles[field], "type": "quantitative"}

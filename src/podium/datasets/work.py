@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.cpus import available_cpus
+from podium.datasets.connection import connect
 from podium.datasets.sql import between, quoted
 from podium.datasets.wishes import Staged
 from podium.messages import plain
@@ -63,15 +64,8 @@ class Work:
     def __init__(self, file: Path) -> None:
         self.file = file
         file.parent.mkdir(parents=True, exist_ok=True)
-        settings: dict[str, Any] = {
-            "memory_limit": MEMORY,
-            "threads": available_cpus(),
-            "temp_directory": str(file.with_suffix(".tmp")),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
         # Beside a database in memory, since sizes are chosen when one is attached.
-        self.con = duckdb.connect(config=settings)
+        self.con = connect(MEMORY, available_cpus(), file.with_suffix(".tmp"))
         # Packing texts would take as long as scoring them, and the file is gone soon.
         self.con.execute("SET disabled_compression_methods = 'fsst,dict_fsst'")
         self._attach()

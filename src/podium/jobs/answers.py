@@ -27,8 +27,8 @@ _LOOK: Final = MOST // 100
 class KeptAnswer(Struct, frozen=True, kw_only=True):
     """What a visitor sent and got; times are seconds since 1970.
 
-    `form` are the fields that were sent with their values, `answers` JSON that only the web reads,
-    `image` a picture file.
+    `form` are the fields that were understood with their values, `answers` JSON that only the web
+    reads, `image` a picture file.
     """
 
     id: str
@@ -71,6 +71,7 @@ class AnswerStore:
         """Keep an answer; now and then the oldest go that make more than `most` bytes together.
 
         Raises:
+            StateError: it is another application's.
             Overloaded: the database is locked, or away.
             DatabaseFull: the disk has no room.
             DatabaseDamaged: its file is damaged.
@@ -146,6 +147,6 @@ class AnswerStore:
 
 def _row(answer: KeptAnswer) -> dict[str, Any]:
     row = structs.asdict(answer)
-    row["form"] = msgspec.json.encode(answer.form).decode()
-    size = len(row["form"]) + len(answer.answers) + len(answer.image or b"")
-    return {**row, "size": size + ROW}
+    form = msgspec.json.encode(answer.form)
+    size = len(form) + len(answer.answers.encode()) + len(answer.image or b"")
+    return {**row, "form": form.decode(), "size": size + ROW}

@@ -47,7 +47,7 @@ def curl_calls(
     signature: Signature, address: str, image: str = "query_image.jpg"
 ) -> list[tuple[str, str]]:
     """Return (what it shows, command line) for each form of /predict; `image` is a file's path."""
-    url = f"{address.rstrip('/')}/predict"
+    url = shlex.quote(f"{address.rstrip('/')}/predict")
     if signature.image is not None:
         return [
             (said("A file"), f"curl -X POST -F {shlex.quote(f'image=@{image}')} {url}"),
@@ -74,12 +74,12 @@ def dataset_calls(signature: Signature, address: str, models: int) -> list[tuple
     """Return (what it does, command line) of a data set's way; ID stands for its id."""
     url = f"{address.rstrip('/')}/datasets"
     file = "photos.zip" if signature.image is not None else "data.csv"
-    send = shlex.quote(f"{url}?models=all") if models > 1 else url
+    send = shlex.quote(f"{url}?models=all" if models > 1 else url)
     return [
         (said("Send a file"), f"curl -F file=@{file} {send}"),
-        (said("Follow it"), f"curl {url}/ID"),
-        (said("Save the results"), f"curl -OJ {url}/ID/results.csv"),
-        (said("Cancel or remove it"), f"curl -X DELETE {url}/ID"),
+        (said("Follow it"), f"curl {shlex.quote(f'{url}/ID')}"),
+        (said("Save the results"), f"curl -OJ {shlex.quote(f'{url}/ID/results.csv')}"),
+        (said("Cancel or remove it"), f"curl -X DELETE {shlex.quote(f'{url}/ID')}"),
     ]
 
 

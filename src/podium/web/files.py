@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from mimetypes import add_type
+from pathlib import PurePosixPath
 from typing import Final
 
 from podium.app import App
 from podium.calibrated import calibration_file
 from podium.folder import inside
 from podium.spec import ModelSpec, Spec
-from podium.web.markdown import render
+from podium.web.markdown import render, targets
 
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
+_ELSEWHERE: Final = re.compile(r"/|[A-Za-z][A-Za-z0-9+.-]*:")
+"""How a link begins that leads to no file beside the introduction."""
 
 for _ending in ("woff2", "woff", "ttf", "otf"):  # Python 3.11 knows none of them
     add_type(f"font/{_ending}", f".{_ending}")
@@ -25,6 +30,7 @@ class Offer:
 
     def __init__(self, app: App, prefix: str = "files/") -> None:
         self._folder = app.folder
+        self._about = app.spec.about
         self.files = frozenset(filter(self._is_there, _named(app.spec)))
         self.carded = tuple(
             spec
@@ -46,6 +52,25 @@ class Offer:
         """Whether a link in the introduction leads to a file that may be sent."""
         is_picture = target.lower().endswith(PICTURES)
         return target in self.files or (is_picture and self._is_there(target))
+
+    def notes(self) -> Iterator[str]:
+        """Yield what of the introduction does not work on the page, for its maker."""
+        for target, shown in targets(self._folder / self._about) if self._about else ():
+            path = target.partition("#")[0].partition("?")[0]
+            if shown and "//" in target:
+                trouble = "is on another site, from which the page shows nothing; copy it here"
+            elif _ELSEWHERE.match(target) or self._leads(target):
+                continue
+            elif self._is_there(path):
+                trouble = (
+                    "is a file that is not offered; name it in [[references]], or as a "
+                    f"picture of one of the kinds {', '.join(PICTURES)}"
+                )
+            elif shown or PurePosixPath(path).suffix:
+                trouble = "is not there"
+            else:
+                continue
+            yield f"{self._about}: {target!r} {trouble}"
 
     def _is_there(self, name: str) -> bool:
         path = inside(self._folder, name)

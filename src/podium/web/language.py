@@ -7,6 +7,7 @@ Outside of a page, as in a report or a test, all stays English.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from io import BytesIO
 from typing import Any
@@ -16,7 +17,9 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.support import NullTranslations, Translations
 from flask import Flask
-from flask_babel import Babel, Domain, gettext, ngettext
+from flask_babel import Babel, Domain, get_translations, gettext, ngettext
+from jinja2 import Environment
+from markupsafe import escape
 
 from podium.app import App
 from podium.catalogue import ENGLISH, read_catalogue, template
@@ -28,9 +31,21 @@ def add_language(flask: Flask, app: App) -> None:
     catalogue = read_catalogue(app.folder, app.spec.language)
     texts = _Texts(_compiled(catalogue) if catalogue else NullTranslations())
     _Babel(texts).init_app(flask, default_locale=_locale(app.spec.language))
+    let_templates_say(flask.jinja_env)
     flask.jinja_env.finalize = flask.jinja_env.filters["translated"] = translated
     flask.jinja_env.globals.update(
         language=app.spec.language, script_texts=_of_scripts(catalogue) if catalogue else {}
+    )
+
+
+def let_templates_say(env: Environment) -> None:
+    """Let templates translate: a text is escaped before values, which are by then, come into it."""
+    # What the extension adds to the environment is not in its types.
+    install: Callable[..., None] = vars(env)["install_gettext_callables"]
+    install(
+        lambda text: escape(get_translations().ugettext(text)),
+        lambda one, many, number: escape(get_translations().ungettext(one, many, number)),
+        newstyle=True,
     )
 
 

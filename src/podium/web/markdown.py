@@ -18,12 +18,12 @@ def render(
     A link or picture for which `leads` is true gets `prefix` before its name. The first level of
     headings becomes the level `top` of the page.
     """
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown = _markdown()
     markdown.add_render_rule("table_open", _open_table)
     markdown.add_render_rule("table_close", _close_table)
     tokens = markdown.parse(file.read_text("utf-8"))
     _place_headings(tokens, top)
-    inline = [child for token in tokens for child in token.children or ()]
+    inline = _inside(tokens)
     for token in (*tokens, *inline):
         if "style" in token.attrs:  # a column's alignment; the pages allow no inline style
             token.attrs["class"] = str(token.attrs.pop("style")).replace("text-align:", "align-")
@@ -31,6 +31,21 @@ def render(
             token.attrs["loading"] = "lazy"
     used = {name for token in inline if (name := _lead(token, leads, prefix))}
     return str(markdown.renderer.render(tokens, markdown.options, {})), used
+
+
+def targets(file: Path) -> list[tuple[str, bool]]:
+    """Return where a Markdown file leads, each with whether it is to be shown, as a picture."""
+    inline = _inside(_markdown().parse(file.read_text("utf-8")))
+    found = [(_target(token, key), key == "src") for token in inline for key in ("src", "href")]
+    return [(target, shown) for target, shown in found if target]
+
+
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def _inside(tokens: list[Token]) -> list[Token]:
+    return [child for token in tokens for child in token.children or ()]
 
 
 def _place_headings(tokens: list[Token], top: int) -> None:
@@ -54,8 +69,13 @@ def _close_table(*_: object) -> str:
 
 def _lead(token: Token, leads: Callable[[str], bool], prefix: str) -> str | None:
     for key in ("src", "href"):
-        target = unquote(str(token.attrs.get(key, ""))).removeprefix("./")
+        target = _target(token, key)
         if target and "://" not in target and leads(target):
             token.attrs[key] = prefix + quote(target)
             return target
     return None
+
+
+def _target(token: Token, key: str) -> str:
+    """Return where a link or picture leads; "" where it is none."""
+    return unquote(str(token.attrs.get(key, ""))).removeprefix("./")

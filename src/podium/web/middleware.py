@@ -63,6 +63,8 @@ class Middleware:
             _log(environ, request_id, status, time.perf_counter() - started)
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        if not _is_host(_host(environ)):
+            return reply_of(status_problem(400, "The Host header is no host name")).send(start)
         if self._hosts and _host(environ) not in self._hosts:
             wrong = status_problem(421, "This server does not answer to that host name")
             return reply_of(wrong).send(start)
@@ -109,6 +111,16 @@ def _request_id(environ: WSGIEnvironment) -> str:
 
 def _host(environ: WSGIEnvironment) -> str:
     return re.sub(r":\d+$", "", str(environ.get("HTTP_HOST", ""))).lower()
+
+
+@lru_cache(maxsize=64)
+def _is_host(name: str) -> bool:
+    """Whether a name can be one of a host: addresses of its pages are made with it."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _log(environ: WSGIEnvironment, request_id: str, status: str, seconds: float) -> None:

@@ -23,6 +23,7 @@ from podium.web.language import add_language, translated
 from podium.web.openapi import openapi
 from podium.web.policy import protect
 from podium.web.problem import Detail, Problem, problem_of, reply_of, status_problem
+from podium.web.words import capitalised
 
 log = logging.getLogger("podium")
 
@@ -45,9 +46,12 @@ def create_site(app: App, reader: BodyReader) -> Flask:
     flask.jinja_env.globals.update(
         app=app, spec=app.spec, signature=app.signature, podium_version=podium.__version__
     )
+    flask.jinja_env.filters["number"] = "{:.15g}".format
+    flask.jinja_env.filters["capitalised"] = capitalised
     add_assets(flask, app.spec.theme)
     flask.after_request(protect)
     flask.after_request(compress)
+    flask.after_request(_tell_caches)
     add_language(flask, app)
     # Limits of bodies stand in the middleware, for every address alike.
     flask.config["MAX_CONTENT_LENGTH"] = None
@@ -79,6 +83,31 @@ def refuse_foreign_form() -> None:
     foreign = origin is not None and origin.partition("://")[2] != request.host
     if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         raise _ForeignForm
+
+
+def refuse_foreign() -> None:
+    """Refuse whatever changes something and another site's page sent: before each request."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        refuse_foreign_form()
+
+
+def keep_private(response: Response) -> Response:
+    """Let neither a shared cache nor a search engine keep what only who knows the id may see."""
+    if not response.cache_control.no_store:
+        response.headers["Cache-Control"] = "private, no-cache"
+    if request.view_args:
+        response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _tell_caches(response: Response) -> Response:
+    """Say on what an answer depends, and that errors pass."""
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        response.headers["Cache-Control"] = "no-store"
+        response.vary.update(("Accept", "Accept-Language", "HX-Request"))
+    elif response.mimetype in ("text/html", JSON):
+        response.vary.update(("Accept", "HX-Request"))
+    return response
 
 
 class _ForeignForm(HTTPException):

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from math import floor, log10, sqrt
 from typing import Final
 
+from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from podium.charts import FEW, significant_digits
 from podium.prediction import ClassPrediction, Interval, Prediction, ValuePrediction
 from podium.rounding import level_percent
+from podium.web.language import translated
 
 NAMED: Final = 8
 """How many labels of a prediction set are named, before the rest is counted."""
 LIKELY: Final = 0.66
-"""From which probability on a class is called likely (IPCC 2010), and needs no second look."""
+"""From which probability on a class is called likely (IPCC 2010)."""
+VERY_LIKELY: Final = 0.9
+"""From which probability on a class is called very likely (IPCC 2010)."""
+_WRITTEN_OUT: Final = (1e6, 1e15)
+"""From where to where a value without a spread is written with all its digits before the point."""
+_KEY: Final = re.compile(r" \(\[\w+\] \w+\)")
 _RIVAL: Final = 3
 """A class is a rival of the likeliest one, if it is at least one so-many-th as probable."""
 
@@ -56,13 +64,16 @@ def _no_class(label: str, level: str, method: str) -> str:
              level=level, label=label)  # fmt: skip
 
 
-def covered_by(prediction: Prediction, classes: int) -> str:
-    """Return what a prediction set or interval holds, in words; "" without one."""
+def covered_by(prediction: Prediction, classes: int, form: str | None = None) -> str:
+    """Return what a prediction set or interval holds, in words; "" without one.
+
+    `form` is that of an interval's ends; without it they are written like the value.
+    """
     if isinstance(prediction, ValuePrediction):
         interval = prediction.uncertainty.prediction_interval
         if interval is None:
             return ""
-        return _("between %(low)s and %(high)s", **ends(prediction, interval))
+        return _("between %(low)s and %(high)s", **ends(prediction, interval, form))
     labels = prediction.uncertainty.prediction_set
     if labels is None:
         return ""
@@ -79,12 +90,14 @@ def hesitation(prediction: ClassPrediction) -> str:
     It tells what the model itself says, and holds whether or not it is calibrated.
     """
     best, covered = prediction.probability, prediction.uncertainty.prediction_set or []
-    if best is None or (best >= LIKELY and len(covered) < 2):
+    if best is None:
         return ""
-    if best >= LIKELY:
+    if best >= LIKELY and len(covered) > 1:
         others = [label for label in covered if label != prediction.label]
         return _("Do not rely on this answer alone: %(labels)s cannot be ruled out.",
                  labels=listed(others))  # fmt: skip
+    if best >= LIKELY:
+        return _disagreement(prediction, best)
     shares = prediction.probabilities or {}
     rivals = [label for label, share in shares.items() if share * _RIVAL >= best]
     if len(rivals) < 2:
@@ -100,6 +113,23 @@ def hesitation(prediction: ClassPrediction) -> str:
     return _("Do not rely on this answer alone: the model hesitates between many classes.")
 
 
+def _disagreement(prediction: ClassPrediction, best: float) -> str:
+    """Return what to keep in mind where single answers favour another class; "" where few do.
+
+    Their intervals overlap, and that of the likeliest class reaches below one half. Where that is
+    very likely all the same, those that disagree are few, and a forest's trees always do.
+    """
+    intervals = prediction.uncertainty.intervals or {}
+    first, second = [*(prediction.probabilities or {}), "", ""][:2]
+    if best >= VERY_LIKELY or not {first, second} <= {*intervals}:
+        return ""
+    low = intervals[first][0]
+    if low >= 0.5 or intervals[second][1] <= low:
+        return ""
+    return _("Do not rely on this answer alone: the single answers behind it disagree between "
+             "%(first)s and %(second)s.", first=first, second=second)  # fmt: skip
+
+
 def value_spread(prediction: ValuePrediction) -> str:
     """Return in words where a value's passes lie, or where the model expects it; "" if unknown."""
     certainty = prediction.uncertainty
@@ -111,21 +141,21 @@ def value_spread(prediction: ValuePrediction) -> str:
         return _("The model itself expects %(share)s of values between %(low)s and %(high)s",
                  share=share, **where)  # fmt: skip
     if certainty.samples < FEW:
-        return _("The %(count)s passes or members lie roughly between %(low)s and %(high)s",
+        return _("The %(count)s single answers lie roughly between %(low)s and %(high)s",
                  count=certainty.samples, **where)  # fmt: skip
-    return _("%(share)s of the passes or members lie between %(low)s and %(high)s",
+    return _("%(share)s of the single answers lie between %(low)s and %(high)s",
              share=share, **where)  # fmt: skip
 
 
-def ends(prediction: ValuePrediction, interval: Interval) -> dict[str, str]:
+def ends(
+    prediction: ValuePrediction, interval: Interval, form: str | None = None
+) -> dict[str, str]:
     """Return an interval's ends, written like its value: `low`, and `high` with the unit."""
-    form = form_of(prediction)
-    return written_ends(interval, prediction.unit, form)
+    return written_ends(interval, prediction.unit, form or form_of(prediction))
 
 
-def written_ends(interval: Interval, unit: str | None, form: str | None = None) -> dict[str, str]:
+def written_ends(interval: Interval, unit: str | None, form: str) -> dict[str, str]:
     """Return an interval's ends: `low`, and `high` with the unit; `form` as of `number_form`."""
-    form = form or number_form(interval, interval[1] - interval[0])
     low, high = (f"{end:{form}}" for end in interval)
     return {"low": low, "high": _with_unit(high, unit)}
 
@@ -140,9 +170,9 @@ def measure(value: float, spread: float | None, unit: str | None = None) -> str:
     return _with_unit(f"{value:{number_form([value], spread)}}", unit)
 
 
-def value_words(prediction: ValuePrediction) -> str:
+def value_words(prediction: ValuePrediction, form: str | None = None) -> str:
     """Return a value with its unit, as precisely as its intervals are told."""
-    return _with_unit(f"{prediction.value:{form_of(prediction)}}", prediction.unit)
+    return _with_unit(f"{prediction.value:{form or form_of(prediction)}}", prediction.unit)
 
 
 def _with_unit(number: str, unit: str | None) -> str:
@@ -154,21 +184,34 @@ def deviation(variance: float | None, unit: str | None) -> str | None:
     return None if variance is None else measure(sqrt(variance), None, unit)
 
 
-def form_of(prediction: ValuePrediction) -> str:
-    """Return the one form in which a value and the ends of its intervals are written."""
-    known = prediction.uncertainty
-    ends = [*(known.interval or ()), *(known.prediction_interval or ())]
-    width = max(ends) - min(ends) if ends else None
-    return number_form([prediction.value, *ends], known.std or width)
+def form_of(*predictions: ValuePrediction) -> str:
+    """Return the one form in which values and the ends of their intervals are written.
+
+    The narrowest spread decides. Where none is known, nothing says which digits are too many: a
+    value has six of them, and a large one is written out.
+    """
+    numbers: list[float] = []
+    spreads: list[float] = []
+    for one in predictions:
+        known = one.uncertainty
+        ends = [*(known.interval or ()), *(known.prediction_interval or ())]
+        numbers += [one.value, *ends]
+        spread = known.std or (max(ends) - min(ends) if ends else 0)
+        spreads += [spread] if spread else []
+    if spreads:
+        return number_form(numbers, min(spreads))
+    plain = _WRITTEN_OUT[0] <= max(map(abs, numbers)) < _WRITTEN_OUT[1]
+    return ",.0f" if plain else number_form(numbers, None, 6)
 
 
-def number_form(numbers: Sequence[float], spread: float | None) -> str:
+def number_form(numbers: Sequence[float], spread: float | None, usual: int = 0) -> str:
     """Return the form of numbers that stand side by side: equally many decimals for all.
 
-    The largest has the digits that its spread asks for; zeros in which all end are left out.
+    The largest has the digits that its spread asks for, `usual` ones if they are more; zeros in
+    which all end are left out.
     """
     largest = max(map(abs, numbers))
-    digits = significant_digits(largest, spread)
+    digits = max(usual, significant_digits(largest, spread))
     size = floor(log10(largest)) if largest else 0
     if not -4 <= size < 6:
         return f".{digits}g"
@@ -176,6 +219,11 @@ def number_form(numbers: Sequence[float], spread: float | None) -> str:
     while decimals and all(f"{number:.{decimals}f}".endswith("0") for number in numbers):
         decimals -= 1
     return f".{decimals}f"
+
+
+def without_keys(message: str) -> str:
+    """Return a message in the page's language, without the key of podium.toml that it names."""
+    return _KEY.sub("", translated(message))
 
 
 def small(value: float) -> str:
@@ -196,7 +244,7 @@ def likelihood(probability: float) -> str:
     """Return a probability in words, on the scale of the IPCC's guidance note (2010)."""
     if probability >= 0.99:
         return _("virtually certain")
-    if probability >= 0.9:
+    if probability >= VERY_LIKELY:
         return _("very likely")
     if probability >= LIKELY:
         return _("likely")
@@ -212,3 +260,21 @@ def capitalised(name: str) -> str:
     """Return a name as words that begin a sentence."""
     words = spaced(name)
     return words[:1].upper() + words[1:]
+
+
+def moment(seconds: float) -> str:
+    """Return a time in words, such as "23 November 2026, 10:15 UTC"."""
+    when = format_datetime(datetime.fromtimestamp(seconds, UTC), "d MMMM y, HH:mm")
+    return _("%(when)s UTC", when=when)
+
+
+def lasting(seconds: float) -> str:
+    """Return a time in the largest unit of which it holds two, or one whole."""
+    days, hours, minutes = (round(seconds / length) for length in (86400, 3600, 60))
+    if seconds >= 2 * 86400 or seconds == 86400:
+        return ngettext("%(num)s day", "%(num)s days", days)
+    if seconds >= 2 * 3600 or seconds == 3600:
+        return ngettext("%(num)s hour", "%(num)s hours", hours)
+    if seconds >= 2 * 60 or seconds == 60:
+        return ngettext("%(num)s minute", "%(num)s minutes", minutes)
+    return ngettext("%(num)s second", "%(num)s seconds", round(seconds))

@@ -64,17 +64,40 @@ def test_the_very_name_goes_first() -> None:
         (),
     )
     assert refused(["Island", "ISLAND", "bill_length_mm"]) == [
-        ("island", "there is no such column. Did you mean 'Island'?")
+        (
+            "island",
+            "there is no such column. Did you mean 'Island'? Then rename it to island. "
+            "Columns: Island, ISLAND, bill_length_mm.",
+        )
     ]
 
 
 def test_missing_columns_are_told_with_the_nearest() -> None:
     """All that miss are told at once, a target that was asked for among them, the columns once."""
     assert refused(["bill_lenght_mm", "x"], "sort") == [
-        ("bill_length_mm", "there is no such column. Did you mean 'bill_lenght_mm'?"),
-        ("island", "there is no such column. Columns: bill_lenght_mm, x."),
-        ("sort", "there is no such column."),
+        (
+            "bill_length_mm",
+            "there is no such column. Did you mean 'bill_lenght_mm'? "
+            "Then rename it to bill_length_mm.",
+        ),
+        ("island", "there is no such column."),
+        ("sort", "there is no such column. Columns: bill_lenght_mm, x."),
     ]
+
+
+def test_the_label_of_an_input_is_its_name_too() -> None:
+    """It counts where no column has the name, where one label is meant, and with a note."""
+    features = (Feature(name="bill_length_mm", label="Bill length"),
+                Feature(name="bill_depth_mm", label="Depth", optional=True),
+                Feature(name="body", label="Depth", optional=True))  # fmt: skip
+    signature = replace(SIGNATURE, features=features)
+    found = match(FILE, ["bill length", "depth"], signature)
+    assert found.columns == (Column("bill length", "bill_length_mm"), Column("depth"))
+    assert found.notes[0] == (
+        "Columns are taken that are written otherwise: 'bill length' for 'bill_length_mm'."
+    )
+    found = match(FILE, ["bill length", "bill_length_mm"], signature)
+    assert found.columns == (Column("bill length"), Column("bill_length_mm", "bill_length_mm"))
 
 
 def test_a_column_that_is_taken_is_not_suggested() -> None:
@@ -84,8 +107,8 @@ def test_a_column_that_is_taken_is_not_suggested() -> None:
     with pytest.raises(DataError) as caught:
         match(FILE, ["Bill length mm", "kind"], signature)
     assert list(caught.value.mistakes) == [
-        ("bill_depth_mm", "there is no such column. Columns: Bill length mm, kind."),
-        ("kinds", "there is no such column."),
+        ("bill_depth_mm", "there is no such column."),
+        ("kinds", "there is no such column. Columns: Bill length mm, kind."),
     ]
 
 

@@ -124,7 +124,7 @@ def test_the_path_is_no_pattern(tmp_path: Path, work: Work) -> None:
 def test_missing_columns(tmp_path: Path, work: Work) -> None:
     """Columns that miss are told as they are of a CSV file."""
     assert refused(work, written(tmp_path, "SELECT 1 AS aa, 2 AS b")) == [
-        ("a", "there is no such column. Did you mean 'aa'?")
+        ("a", "there is no such column. Did you mean 'aa'? Then rename it to a. Columns: aa, b.")
     ]
 
 

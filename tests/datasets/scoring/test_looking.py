@@ -47,7 +47,7 @@ def test_rows_as_they_are_understood(tmp_path: Path) -> None:
 
 
 def test_the_first_problems_are_named(tmp_path: Path) -> None:
-    """Of many wrong rows the first ten are named, and all are counted."""
-    found = looked(tmp_path, "39.1;18.7;181;3750;Nowhere;Adelie;x\n" * 30)
-    assert (found.checked, found.wrong, len(found.samples)) == (30, 30, 5)
-    assert [row for row, _ in found.problems] == [*range(1, 11)]
+    """Of many wrong rows the first hundred are named, and all are counted."""
+    found = looked(tmp_path, "39.1;18.7;181;3750;Nowhere;Adelie;x\n" * 120)
+    assert (found.checked, found.wrong, len(found.samples)) == (120, 120, 5)
+    assert [row for row, _ in found.problems] == [*range(1, 101)]

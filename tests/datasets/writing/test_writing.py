@@ -141,6 +141,13 @@ def test_parquet_tells_columns_apart(half: App, tmp_path: Path) -> None:
     assert rows[0][:4] == (1.0, "a", "b", "c")
 
 
+def test_no_column_is_called_as_duckdb_numbers_rows(half: App, tmp_path: Path) -> None:
+    """Rows are told by their place in the file, for which DuckDB has a name."""
+    done = Scored(half, tmp_path / "w", "x,File_Row_Number,file_row_number\n1,a,b\n")
+    kinds, _ = done.parquet()
+    assert [name for name, _ in kinds[:3]] == ["x", "File_Row_Number_2", "file_row_number_3"]
+
+
 def test_columns_of_the_data_set_keep_their_names_in_a_clash(half: App, tmp_path: Path) -> None:
     """Results that are scored again get another prefix, in any case of letters, and a note."""
     done = Scored(half, tmp_path / "w", "x,PODIUM_Value,podium2_error\n1,7,none\n")

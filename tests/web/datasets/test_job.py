@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask_babel import Babel
 
 from podium.datasets.wishes import Column, Staged, Wishes
 from podium.jobs.job import Job
-from podium.web.datasets.job import JobView, job_view, lasting
+from podium.web.datasets.job import JobView, job_view
+from podium.web.words import lasting
 
 STAGED = Staged(kind="csv", rows=200, columns=(Column("species", None, True), Column("x", "x")))
 DAY = 86400.0
@@ -80,9 +83,11 @@ def test_how_long_it_is_kept() -> None:
         "This page can be left: its address stays the same, and the work goes on. "
         "The results are kept for 1 day."
     )
-    assert shown("done", removed_at=1_795_000_000.0).kept == (
-        "Kept at this address until 2026-11-18 11:06 UTC, then removed."
-    )
+    flask = Flask("words")
+    Babel(flask)
+    with flask.app_context():
+        kept = shown("done", removed_at=1_795_000_000.0).kept
+    assert kept == "Kept at this address until 18 November 2026, 11:06 UTC, then removed."
 
 
 @pytest.mark.parametrize(

@@ -111,9 +111,8 @@ def test_words_and_tables_stand_without_scripts(evil: Parsed) -> None:
     for text in ("41 of 42 rows scored. By 2 models, judged on 40 rows by the column "
                  f"{EVIL[0]}.", "91.2%", "81.0% to 97.0%", f"{EVIL[0]} is better.", EVIL[2],
                  "Model m0, version abc123: 41 rows answered, 40 of them judged.",
-                 "the true answers"):  # fmt: skip
+                 "the true answers", "row 7"):  # fmt: skip
         assert text in told
-    assert ("li", "value", "7") in evil.attributes
     footer = " ".join(told[-1].split())
     assert footer.startswith(f"Made with Podium {__version__}, ")
     assert "seed 5. Sets and intervals have the confidence level 0.8." in footer

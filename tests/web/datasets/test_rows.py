@@ -8,50 +8,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from podium.datasets.findings import Findings, Judged
-from podium.datasets.wishes import Column, Staged, Wishes
+from podium.datasets.findings import Findings
 from podium.web.datasets.rows import Found, opened
 from podium.web.datasets.wanted import PAGE_ROWS, Wanted, asked_rows
-
-LABELS = ("Adelie", "Gentoo")
-COLUMNS = (Column("year", "year"), Column("species", None, is_target=True))
-CLASSES = """
-  (2007, 'Adelie',   'Adelie', 0.9, 0.3, 'Gentoo', 0.6, 0.7, NULL, NULL),
-  (2008, ' ADELIE ', 'Adelie', 0.7, 0.6, 'Gentoo', 0.8, 0.5, NULL, NULL),
-  (2009, 'Gentoo',   'Adelie', 0.8, 0.5, 'Gentoo', 0.9, 0.3, 'year: 2009 is rare', NULL),
-  (2010, '=2+3',     'Gentoo', 0.6, 0.7, 'Gentoo', 0.7, 0.6, NULL, NULL),
-  (2011, 'Gentoo',   NULL,     NULL, NULL, NULL,   NULL, NULL, NULL, 'year: expected a number')
-"""
-CLASS_NAMES = ("year, species, podium_label_a, podium_probability_a, podium_entropy_a, "
-               "podium_label_b, podium_probability_b, podium_entropy_b, podium_warning, "
-               "podium_error")  # fmt: skip
-UNTOLD = ("NULL::DOUBLE AS podium_aleatoric_{0}, NULL::DOUBLE AS podium_epistemic_{0}, "
-          "NULL::VARCHAR AS podium_set_{0}")  # fmt: skip
-
-
-def findings(*models: str, labels: tuple[str, ...] = LABELS) -> Findings:
-    """Return findings of so many models on a file with a year and its answers."""
-    staged = Staged(kind="csv", columns=COLUMNS, rows=5)
-    judged = tuple(Judged(model=name, title=name.upper(), version="1", rows=4, judged=3)
-                   for name in models)  # fmt: skip
-    return Findings(title="Birds", file="birds.csv", target="species", unit=None, labels=labels,
-                    rows=5, failed=1, problems=(), staged=staged, wishes=Wishes(),
-                    models=judged)  # fmt: skip
+from tests.support.birds import UNTOLD, findings, write_birds
 
 
 @pytest.fixture
 def classes(tmp_path: Path) -> Path:
     """Five rows that two models, a and b, have answered."""
-    file = tmp_path / "results.parquet"
-    own = ("year, species, podium_label_{0}, podium_probability_{0}::DOUBLE AS "
-           "podium_probability_{0}, podium_entropy_{0}::DOUBLE AS podium_entropy_{0}, "
-           + UNTOLD)  # fmt: skip
-    columns = ", ".join((own.format("a"), own.format("b").removeprefix("year, species, "),
-                         "podium_warning, podium_error"))  # fmt: skip
-    duckdb.connect().execute(
-        f"COPY (SELECT {columns} FROM (VALUES {CLASSES}) AS t({CLASS_NAMES})) TO '{file}'"  # noqa: S608
-    )
-    return file
+    return write_birds(tmp_path / "results.parquet")
 
 
 @pytest.fixture
@@ -95,6 +61,7 @@ def numbers(found: Found) -> list[int]:
         (Wanted("first", sort="c1"), [2, 4, 1, 3, 5]),
         (Wanted("differ", sort="row", down=True), [3, 2, 1]),
         (Wanted("none", "none", sort="none; DROP TABLE x"), [1, 2, 3, 4, 5]),
+        (Wanted(sort="error", down=True), [1, 2, 3, 4, 5]),
     ],
 )
 def test_views_of_a_classification(wanted: Wanted, rows: list[int], classes: Path) -> None:
@@ -148,9 +115,10 @@ def test_pages(tmp_path: Path) -> None:
 
 def test_a_view_as_csv(classes: Path, tmp_path: Path) -> None:
     """All rows of a view come with all columns, in its order; no text starts a formula."""
-    file = tmp_path / "rows.csv"
+    file, whole = tmp_path / "rows.csv", tmp_path / "results.csv"
+    whole.write_text("year\n")
     with opened(classes, findings("a", "b"), Wanted("unsure")) as rows:
-        rows.write_csv(file)
+        rows.write_csv(file, whole)
     with file.open(newline="", encoding="utf-8") as stream:
         header, *lines = csv.reader(stream)
     assert (header[:3], len(header)) == (["year", "species", "podium_label_a"], 16)
@@ -158,6 +126,48 @@ def test_a_view_as_csv(classes: Path, tmp_path: Path) -> None:
         ["2010", "'=2+3", "Gentoo"], ["2008", " ADELIE ", "Adelie"], ["2009", "Gentoo", "Adelie"],
         ["2007", "Adelie", "Adelie"],
     ]  # fmt: skip
+
+
+def test_a_view_as_csv_begins_as_the_results_do(classes: Path, tmp_path: Path) -> None:
+    """A byte order mark leads it where one leads the results, so that Excel knows the encoding."""
+    file, whole = tmp_path / "rows.csv", tmp_path / "results.csv"
+    whole.write_text("year\n", encoding="utf-8-sig")
+    with opened(classes, findings("a", "b"), Wanted("warned")) as rows:
+        rows.write_csv(file, whole)
+    lines = file.read_bytes().split(b"\n")
+    assert [line[:12] for line in lines] == [b"\xef\xbb\xbfyear,spec", b"2009,Gentoo,", b""]
+
+
+def test_where_models_disagree_all_answers_stand_side_by_side(classes: Path) -> None:
+    """The answer of the model comes first, then those of the others."""
+    first, second = (page(classes, findings("a", "b"), Wanted("differ", name)) for name in "ab")
+    assert first.keys == ("label", "answer1", "probability", "entropy", "warning", "c1", "c0")
+    assert [row.cells[:3] for row in first.rows] == [
+        ("Adelie", "Gentoo", 0.9), ("Adelie", "Gentoo", 0.7), ("Adelie", "Gentoo", 0.8),
+    ]  # fmt: skip
+    assert second.keys[:2] == ("label", "answer0")
+    assert second.rows[0].cells[:3] == ("Gentoo", "Adelie", 0.6)
+
+
+def test_an_answer_has_its_column_where_none_was_given(tmp_path: Path) -> None:
+    """Why there is none can then stand in its place."""
+    file = tmp_path / "results.parquet"
+    duckdb.connect().execute(
+        "COPY (SELECT 2007 AS year, 'Gentoo' AS species, NULL::VARCHAR AS podium_label, "
+        "NULL::DOUBLE AS podium_probability, NULL::DOUBLE AS podium_entropy, "
+        f"{UNTOLD.format('a')}, NULL::VARCHAR AS podium_warning, 'odd' AS podium_error) TO '{file}'"
+    )
+    found = page(file, findings("a"), Wanted())
+    assert found.keys == ("label", "c1", "c0")
+    assert found.rows == ((1, (None, "Gentoo", 2007), False, "odd"),)
+
+
+def test_a_folder_that_is_called_as_a_partition(classes: Path, tmp_path: Path) -> None:
+    """An equals sign in the path of the state makes no column of it."""
+    folder = tmp_path / "kept=here"
+    folder.mkdir()
+    found = page(classes.rename(folder / classes.name), findings("a", "b"), Wanted("failed"))
+    assert found.rows[0].error == "year: expected a number"
 
 
 @pytest.mark.parametrize(

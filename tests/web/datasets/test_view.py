@@ -13,6 +13,7 @@ from podium.web.datasets.view import (
     CountView,
     FindingsView,
     RowView,
+    by_reason,
     findings_view,
 )
 
@@ -213,3 +214,12 @@ def test_of_errors_the_lowest_is_the_best() -> None:
     view = view_of(judged("a", metrics[0]), judged("b", metrics[1]))
     assert best(view) == [False, True]
     assert view.groups[0][1][0].cells[1] == CellView("1.0 kg", "0.9 to 1.1", True)
+
+
+def test_rows_are_told_by_their_reason() -> None:
+    """Each reason is told once, with how many rows have it, and the first ten of them."""
+    told = [(2, "odd"), (3, "even"), (1004, "odd"), *((row, "many") for row in range(5, 17))]
+    assert by_reason(told) == [
+        ("odd", "2 rows: 2, 1,004"), ("even", "row 3"),
+        ("many", "12 rows: 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, \u2026"),
+    ]  # fmt: skip

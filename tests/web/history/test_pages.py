@@ -172,9 +172,9 @@ def test_kept_answer_is_private(make: Make) -> None:
     """No shared cache keeps a kept answer, and no search engine lists it."""
     site = make(write_notes)
     link = link_of(site.send("/", {"text": "a"}))
-    for path in (link, "/answers/" + "0" * 32):
+    for path, caching in ((link, "private, no-cache"), ("/answers/" + "0" * 32, "no-store")):
         headers = site.get(path).headers
-        assert headers["Cache-Control"] == "private, no-cache"
+        assert headers["Cache-Control"] == caching
         assert headers["X-Robots-Tag"] == "noindex"
         assert {"Accept", "HX-Request"} <= set(headers["Vary"].split(", "))
     assert site.get(link, method="HEAD").status_code == 200
@@ -329,6 +329,96 @@ def test_only_known_fields_are_kept(make: Make) -> None:
     assert site.kept() == before
 
 
+def test_only_what_was_understood_is_kept(make: Make) -> None:
+    """What a visitor adds to a form that means nothing takes no room from others' answers."""
+    site = make(write_weights)
+    padding = " " * 2000
+    sent = {"length": "2.5" + padding, "seed": "1"}
+    link = link_of(site.send("/", {**BEAM, **sent, "model": "noisy"}), site.base)
+    told = json.loads(site.get(link, "application/json").data)
+    assert told["form"] == {
+        **{name: [text] for name, text in BEAM.items()}, "model": ["noisy"], "seed": ["1"],
+    }  # fmt: skip
+
+
+def test_unknown_model_beside_a_comparison_is_not_kept(make: Make) -> None:
+    """Of the models that a form names the known ones are kept."""
+    site = make(write_notes)
+    body, content_type = multipart([("text", "a"), ("model", "A" * 20_000), ("model", "*")])
+    given = site.client.post("/", data=body, content_type=content_type,
+                             headers={"Accept": BROWSER, "Host": "127.0.0.1"})  # fmt: skip
+    told = json.loads(site.get(link_of(given), "application/json").data)
+    assert told["form"] == {"text": ["a"], "model": ["*"]}
+
+
+def test_too_large_answer_is_not_kept(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown with a word that there is no link; a long text does not count."""
+    site = make(write_notes)
+    monkeypatch.setattr(desk, "MOST_OF_ONE", 1000)
+    link_of(site.send("/", {"text": "a" * 50}))
+    monkeypatch.setattr(desk, "MOST_OF_ONE", 10)
+    page = Page(site.send("/", {"text": "a"}).text)
+    assert "No link could be made for this answer: it is too large" in page.by_id("answer").text
+    monkeypatch.setattr(desk, "MOST_OF_ONE", 1000)
+    link_of(site.send("/", {"text": "a"}))  # nothing rests
+
+
+def test_locked_database_is_asked_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While it rests after a failure, who asks for an answer or deletes it need not wait for it."""
+    monkeypatch.setattr(module, "BUSY_S", 0.1)
+    monkeypatch.setattr(desk, "REST_S", 60.0)
+    site = make(write_notes)
+    link = link_of(site.send("/", {"text": "a"}))
+    other = sqlite3.connect(site.state.path / "jobs.sqlite")
+    other.execute("BEGIN EXCLUSIVE")
+    told = [problem(site.get(link, "application/json", method))
+            for method in ("GET", "GET", "DELETE")]  # fmt: skip
+    other.close()
+    assert told == 3 * [(503, "Try again later",
+        "The kept answers cannot be reached at this moment. Try again soon.")]  # fmt: skip
+    assert caplog.text.count("Kept answers cannot be reached: ") == 1
+
+
+def test_changed_meaning_is_told(make: Make) -> None:
+    """Where podium.toml gives the same model's answers another meaning, the page says so."""
+    site = make(write_colours)
+    link = link_of(site.send("/", {}, (Upload("image", png(RED)),)))
+    assert "another meaning" not in kept_line(site.get(link))
+    spec = site.folder / "podium.toml"
+    spec.write_text(spec.read_text().replace('"red", "green"', '"green", "red"'))
+    site.serve()
+    assert kept_line(site.get(link)).endswith(
+        ". Since then its answers have been given another meaning: the labels, the target or the "
+        "unit."
+    )  # fmt: skip
+
+
+def test_kept_answer_stands_before_what_was_entered(make: Make) -> None:
+    """The answer comes first, with its picture; the form is folded below it."""
+    site = make(write_colours)
+    for model in ("whole", "*"):
+        link = link_of(site.send("/", {"model": model}, (Upload("image", png(RED)),)))
+        text = site.get(link).text
+        assert text.index('id="answer"') < text.index('<details class="entered"')
+        assert text.index('<details class="entered"') < text.index('id="form"')
+        (picture,) = Page(text).all("img", alt="The image that was answered")
+        assert picture.attributes["src"].startswith("data:image/png;base64,")
+
+
+def test_kept_words_of_the_core_are_marked_as_english(make: Make) -> None:
+    """They are kept as they were told, whatever the page's language."""
+    site = make(write_weights)
+    far = {**BEAM, "length": "5000", "model": "noisy"}
+    given = site.send("/", far)
+    for answer, told in ((given, []), (site.get(link_of(given, site.base)), ["en"])):
+        (warning,) = Page(answer.text).all("div", class_="unsure")
+        assert "outside the training range" in warning.text
+        marked = [one.attributes["lang"] for one in warning.inside if "lang" in one.attributes]
+        assert marked == told
+
+
 def test_locked_database_leaves_the_answer(
     make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -345,7 +435,7 @@ def test_locked_database_leaves_the_answer(
         page = Page(answer.text)
         assert (answer.status_code, page.all("input", id="share-link")) == (200, [])
         assert "No link could be made for this answer." in page.by_id("answer").text
-        assert "3.904e+09" in page.by_id("answer").text
+        assert "3,904,355,907" in page.by_id("answer").text
     # The second one did not wait for the database at all.
     assert caplog.text.count("An answer could not be kept, and has no link") == 1
 
@@ -361,7 +451,11 @@ def test_unusable_database_leaves_the_answer(
     answer = site.send("/", {"text": "a"})
     assert (answer.status_code, "No link could be made" in answer.text) == (200, True)
     assert f"The database of jobs, {file}, cannot be used" in caplog.text
-    told = (503, "Try again later", "The database of answers cannot be used now")
+    told = (
+        503,
+        "Try again later",
+        "The kept answers cannot be reached at this moment. Try again soon.",
+    )
     assert problem(site.get("/answers/" + "0" * 32, "application/json")) == told
     file.rmdir()
     assert site.get(link_of(site.send("/", {"text": "a"}))).status_code == 200

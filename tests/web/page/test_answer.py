@@ -62,18 +62,24 @@ def test_class_in_words(app: App) -> None:
     view = answer_view(app, ClassAnswer("m", "abc123", [prediction]))
     assert (view.headline, view.percent, view.words) == ("left", "90.0%", "very likely")
     bars = BarView("left", 0.9, "90.0%", (0.7, 0.95)), BarView("right", 0.1, "10.0%", None)
-    assert view.bars == BarsView(bars, (), 3, "The thin line spans 90% of the passes or members.")
+    assert view.bars == BarsView(bars, (), 3, "The thin line spans 90% of the single answers.")
     assert view.bars.left_out == 1
-    assert view.said == "left, very likely, 90.0%."
+    assert view.said == (
+        "left, very likely, 90.0%. This input lies outside what the model was trained on: its "
+        "percentages cannot be relied on."
+    )
+    assert view.larger == (
+        "Most of the uncertainty comes from the data itself: more training would not end it."
+    )
     assert [(fact.name, fact.value) for fact in view.facts] == [
         ("Entropy", "0.500"),
         ("Noise in the data (aleatoric)", "0.400"),
         ("Not yet learned (epistemic)", "0.100"),
-        ("Passes or members", "100"),
+        ("Single answers", "100"),
     ]
     assert all(fact.about for fact in view.facts)
     assert view.facts[0].about == "0 when sure, higher when spread out, at most 1.10 (nats)"
-    assert view.warnings == (CautionView("Length", "9 is outside", "a"),)
+    assert view.warnings == (CautionView("Length", "9 is outside", "field-a", True),)
     assert (view.coverage, view.figures) == ("", None)
     assert (view.model, view.version) == ("Model", "abc123")
 
@@ -91,7 +97,7 @@ def test_class_without_probability(app: App) -> None:
     assert view.said == "left, no probability."
     assert [fact.value for fact in view.facts] == ["not known"] * 3
     assert view.facts[2].about == (
-        "On what passes or members disagree: more training data like this would lower it; not "
+        "On what the single answers disagree: more training data like this would lower it; not "
         "known by this kind of model"
     )
     assert view.warnings == ()
@@ -104,15 +110,15 @@ def test_value_in_words(app: App) -> None:
     )
     view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.3456, "mm", certainty, [])]))
     assert (view.headline, view.percent, view.bars) == ("12.35 mm", "", None)
-    assert view.said == "12.35 mm, 90% of the passes or members lie between 11.90 and 12.80 mm."
-    assert view.words == "90% of the passes or members lie between 11.90 and 12.80 mm"
+    assert view.said == "12.35 mm, 90% of the single answers lie between 11.90 and 12.80 mm."
+    assert view.words == "90% of the single answers lie between 11.90 and 12.80 mm"
     assert [(fact.name, fact.value) for fact in view.facts] == [
         ("Standard deviation", "0.25 mm"), ("Noise in the data (aleatoric)", "not known"),
-        ("Not yet learned (epistemic)", "0.25 mm"), ("Passes or members", "50"),
+        ("Not yet learned (epistemic)", "0.25 mm"), ("Single answers", "50"),
     ]  # fmt: skip
     assert [view.facts[0].about, view.facts[2].about] == [
         "of what is not yet learned alone",
-        "How far the passes or members lie apart: more training data like this would lower it",
+        "How far the single answers lie apart: more training data like this would lower it",
     ]  # fmt: skip
 
 
@@ -128,7 +134,7 @@ def test_single_value_that_tells_its_noise(app: App) -> None:
         FactView("Noise in the data (aleatoric)", "3 mm",
                  "The scatter of measured values that more training would not end"),
         FactView("Not yet learned (epistemic)", "not known",
-                 "How far the passes or members lie apart: more training data like this would "
+                 "How far the single answers lie apart: more training data like this would "
                  "lower it; not known by this kind of model"),
     )  # fmt: skip
 
@@ -181,7 +187,9 @@ def test_passes_have_figures(app: App) -> None:
     assert figures is not None
     assert figures.spread == spread(prediction, "side")
     assert [figure["title"] for figure in figures.histograms] == ["left", "right"]
-    assert figures.caption == "Each dot is one of 3 passes or members. The line is their mean."
+    assert figures.caption == (
+        "Each dot is one of the 3 single answers behind this one. The line is their mean."
+    )
 
 
 def test_many_passes_have_a_band(app: App) -> None:
@@ -193,8 +201,8 @@ def test_many_passes_have_a_band(app: App) -> None:
     view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(9.5, None, certainty, [])]))
     assert view.figures is not None
     assert view.figures.caption == (
-        "Each dot is one of 20 passes or members. The band holds 90% of them, the line is their "
-        "mean."
+        "Each dot is one of the 20 single answers behind this one. The band holds 90% of them, "
+        "the line is their mean."
     )
 
 
@@ -204,7 +212,7 @@ def test_interval_of_few_members(app: App) -> None:
     view = answer_view(app, ClassAnswer("m", "v", [
         ClassPrediction("left", 0.9, {"left": 0.9}, certainty, [])]))  # fmt: skip
     assert view.bars is not None
-    assert view.bars.note == "The thin line shows roughly where the 3 passes or members lie."
+    assert view.bars.note == "The thin line shows roughly where the 3 single answers lie."
 
 
 def test_value_that_tells_its_noise(app: App) -> None:
@@ -216,13 +224,13 @@ def test_value_that_tells_its_noise(app: App) -> None:
     view = answer_view(app, ValueAnswer("m", "v", [ValuePrediction(12.0, "mm", certainty, [])]))
     assert [(fact.name, fact.value) for fact in view.facts] == [
         ("Standard deviation", "0.5 mm"), ("Noise in the data (aleatoric)", "0.4 mm"),
-        ("Not yet learned (epistemic)", "0.3 mm"), ("Passes or members", "2"),
+        ("Not yet learned (epistemic)", "0.3 mm"), ("Single answers", "2"),
     ]  # fmt: skip
     assert view.facts[0].about == "of both parts together"
     assert view.figures is not None
     assert view.figures.caption == (
-        "Each dot is one of 2 passes or members. The band is where the model expects 90% of "
-        "measured values, the line is their mean."
+        "Each dot is one of the 2 single answers behind this one. The band is where the model "
+        "expects 90% of measured values, the line is their mean."
     )
 
 
@@ -230,7 +238,7 @@ def test_value_without_unit_or_passes(app: App) -> None:
     """A value alone is a number, and its spread is not known."""
     prediction = ValuePrediction(1234567.0, None, ValueUncertainty(), [])
     view = answer_view(app, ValueAnswer("m", "v", [prediction]))
-    assert (view.headline, view.words, view.range) == ("1.235e+06", "", None)
+    assert (view.headline, view.words, view.range) == ("1,234,567", "", None)
     assert [fact.value for fact in view.facts] == ["not known"] * 3
 
 
@@ -239,7 +247,7 @@ def test_form_keeps_what_was_typed(app: App) -> None:
     errors = [FieldError("b", "is wrong"), FieldError("image", "is damaged")]
     view = form_view(app, {"a": "1.5", "b": "x", "model": "m"}, errors)
     assert [(one.feature.name, one.value, one.error) for one in view.fields] == [
-        ("a", "1.5", ""), ("b", "x", "is wrong"), ("c", "", ""),
+        ("a", "1.5", ""), ("b", "x", "Is wrong."), ("c", "", ""),
     ]  # fmt: skip
     assert (view.model, view.image_error, view.map) == ("m", "is damaged", False)
 

@@ -38,10 +38,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> App:
     return App(write_weights(tmp_path_factory.mktemp("weights") / "app"))
 
 
-def said(name: str, label: str, *cautions: Caution, **certainty: object) -> Outcome:
-    """Return a model's answer of a class with a probability of 0.8."""
+def said(
+    name: str, label: str, *cautions: Caution, share: float = 0.8, **certainty: object
+) -> Outcome:
+    """Return a model's answer of a class with a probability."""
     uncertainty = ClassUncertainty(entropy=0.5, **certainty)  # type: ignore[arg-type]
-    prediction = ClassPrediction(label, 0.8, {label: 0.8}, uncertainty, list(cautions))
+    prediction = ClassPrediction(label, share, {label: share}, uncertainty, list(cautions))
     return name, ClassAnswer(name, "v", [prediction])
 
 
@@ -63,9 +65,9 @@ def test_row_of_a_class(penguins: App) -> None:
     assert view.heads == ("Entropy", "Not yet learned")
     assert view.rows == (
         RowView("bnn", "Bayesian neural network", "Gentoo", "80.0%", Track(0.8, (0.7, 0.9)),
-                "one of: Adelie, Gentoo", "90%", ("0.500", "0.125")),
+                "one of: Adelie, Gentoo", "90%", ("0.500", "0.125"), words="likely"),
         RowView("tree", "Decision tree", "Gentoo", "80.0%", Track(0.8, None), "", "",
-                ("0.500", "not known")),
+                ("0.500", "not known"), words="likely"),
     )  # fmt: skip
     assert (view.calibrated, view.level) == (True, "90%")
 
@@ -81,9 +83,9 @@ def test_level_that_differs(penguins: App) -> None:
 @pytest.mark.parametrize(
     ("levels", "line"),
     [
-        ([0.9, 0.9], "The thin line spans 90% of a model's passes or members, "
+        ([0.9, 0.9], "The thin line spans 90% of a model's single answers, "
                      "roughly so where they are few. "),
-        ([0.9, 0.8], "The thin line spans most of a model's passes or members, "
+        ([0.9, 0.8], "The thin line spans most of a model's single answers, "
                      "roughly so where they are few. "),
         ([None, None], ""),
     ],
@@ -122,9 +124,43 @@ def test_row_without_probability(penguins: App) -> None:
 )  # fmt: skip
 def test_agreement_of_classes(penguins: App, labels: list[str], sentence: str, agree: bool) -> None:
     """One sentence says whether the models agree, else who says what."""
-    outcomes = [said(name, label) for name, label in zip(penguins.names, labels, strict=False)]
+    outcomes = [
+        said(name, label, share=0.95) for name, label in zip(penguins.names, labels, strict=False)
+    ]
     view = compared_view(penguins, outcomes)
     assert (view.sentence, view.agree) == (sentence, agree)
+
+
+@pytest.mark.parametrize(
+    ("shares", "sentence"),
+    [
+        ([0.95, 0.89, 0.7, 0.5],
+         "All 4 models say Gentoo. 3 of them give it less than 90%."),
+        ([0.9, 0.99, 0.7, 0.5], "All 4 models say Gentoo."),
+    ],
+)  # fmt: skip
+def test_agreement_of_the_unsure(penguins: App, shares: list[float], sentence: str) -> None:
+    """Where most models agree without being very sure, the sentence says so."""
+    outcomes = [
+        said(name, "Gentoo", share=share)
+        for name, share in zip(penguins.names, shares, strict=True)
+    ]
+    assert compared_view(penguins, outcomes).sentence == sentence
+
+
+def test_values_are_compared_in_one_precision(weights: App) -> None:
+    """The sentence and all rows write as many decimals, however a model tells its spread."""
+    view = compared_view(weights, [
+        told("exact", 1132.5), told("noisy", 1132.55, (1131.5, 1133.5), std=0.53)])  # fmt: skip
+    assert view.sentence == "The models say between 1132.50 and 1132.55 kg."
+    assert [row.headline for row in view.rows] == ["1132.50 kg", "1132.55 kg"]
+
+
+def test_values_that_are_written_alike_agree(weights: App) -> None:
+    """Models that differ by less than is told say the same."""
+    view = compared_view(weights, [
+        told("exact", 12.0), told("noisy", 12.001, (2, 22), std=5.0)])  # fmt: skip
+    assert view.sentence == "Both models say 12 kg."
 
 
 @pytest.mark.parametrize(
@@ -155,7 +191,7 @@ def test_warnings_are_told_once_or_with_their_model(penguins: App) -> None:
         penguins, [said("bnn", "Gentoo", RANGE), said("bayes", "Gentoo", RANGE, few)]
     )
     assert view.warnings == (
-        CautionView("Bill length", "80 is outside", "bill_length_mm"),
+        CautionView("Bill length", "80 is outside", "field-bill_length_mm", True),
         CautionView("Naive Bayes: Prediction set", "Fewer passes"),
     )
 
@@ -185,11 +221,12 @@ def test_rows_of_values_share_a_scale(weights: App) -> None:
         ([told("exact", 12.0, (11, 13)), told("slow", 14.0, (12, 15))],
          "The models say between 12 and 14 kg.", True),
         ([told("exact", 12.0, (11, 13)), told("slow", 14.0, (13.5, 15))],
-         "The models say between 12 and 14 kg, and disagree: their intervals do not all overlap.",
+         "The models say between 12.0 and 14.0 kg, and disagree: their intervals do not all "
+         "overlap.",
          False),
         ([told("exact", 12.0, (11, 13), prediction_interval=(9, 15)),
           told("slow", 14.0, (13.5, 15))],
-         "The models say between 12 and 14 kg.", True),
+         "The models say between 12.0 and 14.0 kg.", True),
     ],
 )  # fmt: skip
 def test_agreement_of_values(

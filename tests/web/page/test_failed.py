@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from flask import render_template
 from flask.testing import FlaskClient
 
 from podium.app import App
@@ -12,6 +13,7 @@ from podium.errors import Overloaded
 from podium.jobs.state import StateFolder
 from podium.web.body import BodyReader
 from podium.web.datasets.api import add_datasets
+from podium.web.page.failed import FailedView
 from podium.web.wsgi import create_pages
 from tests.support.page import Page
 
@@ -105,13 +107,28 @@ def test_a_server_that_is_busy(
     assert retry(page)["data-retry"] == "7"
 
 
+def test_a_kept_answer_that_fails_is_asked_again(app: App) -> None:
+    """Its button sends what is kept, not the form, which may lack the picture."""
+    reader = BodyReader(app.signature, app.spec.limits, app.names, app.image_of)
+    pages = create_pages(app, reader)
+    add_datasets(pages, app, StateFolder(app.folder), threads=2)
+    failed = FailedView("Try again later", "Too much", wait=7)
+    pages.add_url_rule("/answers/1/again", "answers.again",
+                       lambda: render_template("page/failed.html", failed=failed))  # fmt: skip
+    page = Page(pages.test_client().get("/answers/1/again").text)
+    (form,) = page.all("form")
+    assert form.attributes["hx-post"] == form.attributes["action"] == "/answers/1/again"
+    (button,) = page.all("button")
+    assert (button.attributes["data-retry"], "form" in button.attributes) == ("7", False)
+
+
 def test_a_wrong_text(client: FlaskClient) -> None:
     """A mistake that is said beside its field is only led to, and trying again would not help."""
     answer = client.post("/", data={"text": " "})
     page = Page(answer.text)
     assert answer.status_code == 422
     assert panel(page) == "Look at the marked fields Text"
-    assert page.by_id("text-note").text.strip() == "is empty; expected a text"
+    assert page.by_id("text-note").text.strip() == "Enter a text."
 
 
 def test_an_unknown_model(client: FlaskClient) -> None:

@@ -9,8 +9,16 @@ import pytest
 
 from podium.app import App
 from podium.errors import FieldError
+from podium.signature import Signature
 from podium.spec import Feature
-from podium.web.page.form import FieldView, FormView, form_calls, form_view, slider_of
+from podium.web.page.form import (
+    FieldView,
+    FormView,
+    form_calls,
+    form_view,
+    sent_values,
+    slider_of,
+)
 
 LETTERS = [chr(97 + number) for number in range(26)]
 
@@ -23,21 +31,21 @@ def category(choices: list[str], *, optional: bool = False) -> Feature:
 @pytest.mark.parametrize(
     ("ends", "kind", "slider"),
     [
-        ((32.1, 59.6), "number", (32.2, 59.6, 0.2)),
-        ((0, 1), "number", (0, 1, 0.01)),
-        ((-3, 2), "number", (-3, 2, 0.05)),
-        ((2700, 6050), "number", (2700, 6040, 20)),
-        ((1e-7, 9e-7), "number", (1e-7, 9e-7, 5e-9)),
-        ((0, 5), "integer", (0, 5, 1)),
-        ((0.5, 9999.5), "integer", (50, 9950, 50)),
+        ((32.1, 59.6), "number", (32.1, 59.6, 0.1, 32.1, 59.6)),
+        ((0, 1), "number", (0, 1, 0.01, 0, 1)),
+        ((-3, 2), "number", (-3, 2, 0.01, -3, 2)),
+        ((2700, 6050), "number", (2700, 6050, 10, 2700, 6050)),
+        ((1.005e-7, 9e-7), "number", (1e-7, 9e-7, 1e-9, 1.005e-7, 9e-7)),
+        ((0, 5), "integer", (0, 5, 1, 0, 5)),
+        ((0.5, 9999.5), "integer", (0, 10_000, 10, 1, 9999)),
         ((0.2, 0.8), "integer", None),
-        ((-1.7e308, 1.7e308), "number", (-1.7e308, 1.7e308, 2e306)),
+        ((-1.7e308, 1.7e308), "number", None),
         ((0, 5e-324), "number", None),
         (None, "number", None),
     ],
 )
-def test_a_slider_has_round_steps_within_the_range(ends: Any, kind: Any, slider: Any) -> None:
-    """Its step is 1, 2 or 5 times a power of ten, whole for integers, and its ends lie on it."""
+def test_a_slider_has_round_steps_over_the_range(ends: Any, kind: Any, slider: Any) -> None:
+    """Its step is a power of ten, whole for integers; it stops at the range's own ends."""
     found = slider_of(Feature(name="x", kind=kind, range=ends))
     assert found == (None if slider is None else pytest.approx(slider, rel=1e-12))
 
@@ -101,13 +109,22 @@ def test_each_mistake_stands_beside_its_field(make: Any) -> None:
     wrong = [FieldError("length (m)", "expected a number; found '1,5'.")]
     form = form_view(make(), {"length (m)": "1,5", "answer": "Yes"}, wrong)
     assert [(field.value, field.error) for field in form.fields] == [
-        ("1,5", "expected a number; found '1,5'."), ("true", ""),
+        ("1,5", "Expected a number; found '1,5'."), ("true", ""),
     ]  # fmt: skip
 
 
-def test_ids_are_words_that_the_page_does_not_use(make: Any) -> None:
-    """A name with spaces, or one of the page's own ids, gives way to a number."""
-    assert [field.id for field in form_view(make(), {}).fields] == ["feature-0", "feature-1"]
+def test_ids_are_words(make: Any) -> None:
+    """A name that is none gives way to a number."""
+    assert [field.id for field in form_view(make(), {}).fields] == ["field.0", "field-answer"]
+
+
+def test_a_fields_unit_may_stand_behind_its_number() -> None:
+    """The form's names become the features' own; another unit, or a word, stays and is refused."""
+    notes = Signature("regression", "y", None, (), (Feature(name="x", unit="mm"),))
+    fields = {"field.x": ["40 mm", " 4e1mm", "40 cm", "4 0 mm", "mm"], "model": ["one"]}
+    assert sent_values(notes, fields) == {
+        "x": ["40", "4e1", "40 cm", "4 0 mm", "mm"], "model": ["one"],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("model", "chosen"), [("two", "two"), ("three", "one"), ("*", "one")])

@@ -29,8 +29,8 @@ def match(
     """Return what each column of a header is for; the order is free, others are kept.
 
     Case, spaces, hyphens and underscores count only where two names differ in nothing else. A
-    `target` that is named must be there; that of [task] may be. A column without a name is called
-    after its place.
+    `target` that is named must be there; that of [task] may be. The label of a feature counts as
+    its name where no column has that. A column without a name is called after its place.
 
     Raises:
         DataError: naming each column that is missing, with the nearest that is there, or each that
@@ -40,6 +40,7 @@ def match(
     names = _named(header)
     wanted = wanted_columns(signature, names)
     found = find_columns(list(dict.fromkeys([*wanted, target or signature.target])), names)
+    found |= _by_label(signature, found, names)
     optional = optional_columns(signature)
     if not any(found[name] for name in wanted):  # another table than was meant
         optional = frozenset()
@@ -68,6 +69,18 @@ def _check(file: Path, header: Sequence[str]) -> None:
     if twice:
         reason = "stands there twice; give each column a name of its own"
         raise DataError(file, [Mistake(f"column {printable(name)}", reason) for name in twice])
+
+
+def _by_label(
+    signature: Signature, found: Mapping[str, str | None], names: Sequence[str]
+) -> dict[str, str]:
+    """Return the columns that are called as the labels of features that have none."""
+    free = [name for name in names if name not in found.values()]
+    labels = [one.label for one in signature.features if one.label]
+    columns = find_columns(labels, free)
+    return {one.name: column for one in signature.features
+            if found.get(one.name) is None and one.label and labels.count(one.label) == 1
+            and (column := columns[one.label]) is not None}  # fmt: skip
 
 
 def _named(header: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ SAMPLES: Final = 5
 LOOK_S: Final = 2.0
 """How long rows are checked: for as long people wait gladly."""
 _ROWS: Final = 20_000
-_NAMED: Final = 10
+_NAMED: Final = 100
 _COLUMNS: Final = 60
 _LONGEST: Final = 200
 """How much of a text is kept."""

@@ -33,7 +33,10 @@ OF_A_VALUE: Final = ("value", "std", "aleatoric", "epistemic", "lower", "upper")
 _NUMERIC: Final = ("number", "integer")
 _PART: Final = 4 * ROW_GROUP
 """How many rows one thread writes at once."""
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
+"""What begins a CSV file where a character is beyond ASCII."""
+NUMBERED: Final = "file_row_number"
+"""What DuckDB calls the place of a row in a Parquet file, so that no column of it may be."""
 _PLAIN: Final = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "BOOLEAN", "DATE", "TIME")
 """How types begin whose values start no formula."""
 
@@ -93,7 +96,7 @@ class Export:
         columns = ", ".join(map(self._safe, results))
         try:
             with part.open("wb") as stream, ThreadPoolExecutor(available_cpus()) as pool:
-                stream.write((_BOM if self._is_wide(results) else b"") + header)
+                stream.write((BOM if self._is_wide(results) else b"") + header)
                 writing = [pool.submit(self._copy, columns, start, own)
                            for start, own in zip(starts, parts, strict=True)]  # fmt: skip
                 try:
@@ -225,11 +228,12 @@ def _move(part: Path, stream: BinaryIO) -> None:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Return names that DuckDB, which knows no case, tells apart; none is empty."""
-    found: dict[str, str] = {}
+    """Return names that DuckDB, which knows no case, tells apart; none is empty, or its own."""
+    taken, found = {NUMBERED}, []
     for place, name in enumerate(names, 1):
         plain = name or f"column_{place}"
         unlike = (plain if number == 1 else f"{plain}_{number}" for number in count(1))
-        free = next(one for one in unlike if one.casefold() not in found)
-        found[free.casefold()] = free
-    return list(found.values())
+        free = next(one for one in unlike if one.casefold() not in taken)
+        taken.add(free.casefold())
+        found.append(free)
+    return found

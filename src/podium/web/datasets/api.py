@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import threading
 import time
@@ -32,10 +31,8 @@ from podium.datasets.findings import Findings
 from podium.errors import (
     FieldError,
     InvalidInput,
-    MissingExtra,
     Overloaded,
     RequestError,
-    StateError,
     UnknownDataset,
     WrongState,
 )
@@ -50,14 +47,13 @@ from podium.web.datasets.wanted import asked_rows
 from podium.web.datasets.wishes import OF_THE_FILE, WISHES, Asked, read_wishes
 from podium.web.form import read_form
 from podium.web.http import CSV, PARQUET
+from podium.web.opened import Opened
 from podium.web.problem import problem_of, reply_of
-from podium.web.site import json_response, refuse_foreign_form, respond, wants_page
+from podium.web.site import json_response, keep_private, refuse_foreign, respond, wants_page
 
 if TYPE_CHECKING:
     from podium.jobs.state import StateFolder
     from podium.jobs.store import JobStore
-
-log = logging.getLogger("podium")
 
 MAX_WAITING: Final = 100
 """So many data sets may wait for a worker."""
@@ -75,24 +71,19 @@ class Desk:
         self.app = app
         self.state = state
         self._uploads = threading.BoundedSemaphore(max(1, threads // 2))
-        self._opening = threading.Lock()
-        self._store: JobStore | None = None
+        self._store = Opened(
+            lambda: state.store(app.spec.dataset_keep),
+            said("The database of jobs cannot be used now"),
+        )
 
     @property
     def store(self) -> JobStore:
-        """The jobs; opened when first asked for, since most workers answer predictions alone.
+        """The jobs.
 
         Raises:
             Overloaded: the database cannot be used now.
         """
-        with self._opening:
-            if self._store is None:
-                try:
-                    self._store = self.state.store(self.app.spec.dataset_keep)
-                except (StateError, MissingExtra) as err:
-                    log.error("%s", err)
-                    raise Overloaded(said("The database of jobs cannot be used now"), 5) from err
-            return self._store
+        return self._store.get()
 
     @contextmanager
     def taking(self) -> Iterator[str]:
@@ -145,18 +136,14 @@ def add_datasets(flask: Flask, app: App, state: StateFolder, threads: int) -> No
 
 
 datasets = Blueprint("datasets", __name__, url_prefix="/datasets")
+datasets.before_request(refuse_foreign)
+datasets.after_request(keep_private)
 
 
 def desk() -> Desk:
     """Return where the current application's data sets are."""
     found: Desk = current_app.extensions["podium.datasets"]
     return found
-
-
-@datasets.before_request
-def _refuse_foreign() -> None:
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
-        refuse_foreign_form()
 
 
 @datasets.errorhandler(UnknownDataset)
@@ -166,15 +153,6 @@ def _tell_gone(error: UnknownDataset) -> Response:
         return gone_page()
     problem, headers = problem_of(error)
     return respond(reply_of(problem, headers))
-
-
-@datasets.after_request
-def _keep_private(response: Response) -> Response:
-    """Let no shared cache keep what only who knows the id may see."""
-    if not response.cache_control.no_store:
-        response.headers["Cache-Control"] = "private, no-cache"
-    response.headers.add("Vary", "Accept, HX-Request")
-    return response
 
 
 @datasets.get("")
@@ -371,7 +349,9 @@ def _done(job_id: str) -> Job:
     job = desk().job(job_id)
     if job.state != "done":
         where = url_for(".show", job_id=job.id)
-        raise WrongState(f"There are no results: the data set is {job.state!r}. See {where}.")
+        told = said("There are no results: the data set is %(state)s. See %(address)s.",
+                    state=repr(job.state), address=where)  # fmt: skip
+        raise WrongState(told)
     return job
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from podium.jobs.job import ENDED, Job
+from podium.web.words import lasting, moment
 
 _TITLES: Final[dict[str, Callable[[], str]]] = {
     "received": lambda: _("Waiting to be read"),
@@ -128,18 +128,4 @@ def _kept(job: Job, keep_s: float) -> str:
     if job.removed_at is None:
         return _("This page can be left: its address stays the same, and the work goes on. "
                  "The results are kept for %(time)s.", time=lasting(keep_s))  # fmt: skip
-    when = datetime.fromtimestamp(job.removed_at, UTC)
-    return _("Kept at this address until %(time)s UTC, then removed.",
-             time=f"{when:%Y-%m-%d %H:%M}")  # fmt: skip
-
-
-def lasting(seconds: float) -> str:
-    """Return a time in the largest unit of which it holds two, or one whole."""
-    days, hours, minutes = (round(seconds / length) for length in (86400, 3600, 60))
-    if seconds >= 2 * 86400 or seconds == 86400:
-        return ngettext("%(num)s day", "%(num)s days", days)
-    if seconds >= 2 * 3600 or seconds == 3600:
-        return ngettext("%(num)s hour", "%(num)s hours", hours)
-    if seconds >= 2 * 60 or seconds == 60:
-        return ngettext("%(num)s minute", "%(num)s minutes", minutes)
-    return ngettext("%(num)s second", "%(num)s seconds", round(seconds))
+    return _("Kept at this address until %(time)s, then removed.", time=moment(job.removed_at))

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from flask_babel import gettext as _
 
 from podium.charts import Spec
+from podium.web.words import capitalised
 
 MOST_ROWS: Final = 50
 """Of more rows as many are shown, evenly chosen."""
@@ -46,7 +47,7 @@ def numbers_of(spec: Spec) -> Numbers | None:
         lines = lines[1:]  # one curve alone has nothing to be told apart from
     shown = [values[place] for place in _chosen(len(values))]
     return Numbers(
-        tuple(_capital(line["title"]) for line in lines),
+        tuple(capitalised(line["title"]) for line in lines),
         tuple(tuple(_told(row.get(line["field"]), line) for line in lines) for row in shown),
         len(values),
     )
@@ -85,7 +86,3 @@ def _told(value: Any, line: Mapping[str, Any]) -> str:
     if form.endswith("d"):
         value = round(value)
     return format(value, form or ",.6g")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -24,14 +24,15 @@ from podium.datasets.look import Look
 from podium.datasets.place import Place
 from podium.jobs.job import Job
 from podium.web.datasets.answer import AcceptedAnswer
-from podium.web.datasets.job import job_view, lasting
+from podium.web.datasets.job import job_view
 from podium.web.datasets.numbers import numbers_of
 from podium.web.datasets.table import rows_table
-from podium.web.datasets.view import findings_view
+from podium.web.datasets.view import by_reason, findings_view
 from podium.web.datasets.wanted import asked_rows
-from podium.web.history.share import share_of_dataset
 from podium.web.problem import Problem
+from podium.web.share import share_of_dataset
 from podium.web.site import from_htmx, site
+from podium.web.words import lasting
 
 
 def upload_page(problem: Problem | None = None) -> str:
@@ -48,7 +49,8 @@ def job_page(job: Job, found: Findings | None, place: Place, before: int | None)
     # A poll says where it stands: as long as that is so, only the progress changes.
     if from_htmx() and request.args.get("seen") == view.stage:
         return _if_changed(render_template("datasets/progress.html", job=job, view=view))
-    told: dict[str, object] = {"look": _look(place) if job.state == "ready" else None}
+    look = _look(place) if job.state == "ready" else None
+    told: dict[str, object] = {"look": look, "by_reason": by_reason}
     if found:
         rows = rows_table(job.id, place, found, asked_rows(request.args))
         told |= {"found": found, "results": findings_view(found), "table": rows,

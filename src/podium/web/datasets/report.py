@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from flask import current_app, has_app_context
-from flask_babel import get_translations
 from jinja2 import Environment, FileSystemLoader, Template
 
 import podium
 from podium.datasets.findings import Findings
 from podium.web.datasets.numbers import numbers_of
-from podium.web.datasets.view import findings_view
-from podium.web.language import translated
+from podium.web.datasets.view import by_reason, findings_view
+from podium.web.language import let_templates_say, translated
 
 _WEB: Final = Path(__file__).parents[1]
 _SCRIPTS: Final = ("vendor/vega.min.js", "vendor/vega-lite.min.js", "vendor/vega-embed.min.js",
@@ -49,12 +47,8 @@ def _template() -> Template:
     env = Environment(loader=FileSystemLoader(_WEB / "templates"), autoescape=True,
                       trim_blocks=True, lstrip_blocks=True, finalize=translated,
                       extensions=["jinja2.ext.i18n"])  # fmt: skip
-    # What the extension adds to the environment is not in its types.
-    install: Callable[..., None] = vars(env)["install_gettext_callables"]
-    install(lambda text: get_translations().ugettext(text),
-            lambda one, many, number: get_translations().ungettext(one, many, number),
-            newstyle=True)  # fmt: skip
-    env.globals["numbers_of"] = numbers_of
+    let_templates_say(env)
+    env.globals |= {"numbers_of": numbers_of, "by_reason": by_reason}
     return env.get_template("datasets/report.html")
 
 

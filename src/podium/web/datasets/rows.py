@@ -6,6 +6,7 @@ columns, and of the rest only the rows of its page are read.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,12 +16,13 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
+from podium.datasets.connection import connect
 from podium.datasets.findings import Findings
 from podium.datasets.sql import identifier, is_missing, quoted
-from podium.datasets.writing import OF_A_CLASS, OF_A_VALUE
+from podium.datasets.writing import BOM, NUMBERED, OF_A_CLASS, OF_A_VALUE
 from podium.datasets.writing.spreadsheet import neutral, neutral_sql
 from podium.labelled import place_of
-from podium.web.datasets.wanted import LONGEST, PAGE_ROWS, ROW, VIEWS, WARNING, Wanted
+from podium.web.datasets.wanted import ANSWER, LONGEST, PAGE_ROWS, ROW, VIEWS, WARNING, Wanted
 
 ERROR: Final = "error"
 
@@ -40,7 +42,7 @@ class Row(NamedTuple):
 
 
 class Found(NamedTuple):
-    """One page: the keys of its columns and its rows, and how many rows each view has.
+    """One page of `pages`: the keys of its columns and its rows; how many rows each view has.
 
     `measure` is the column that tells how unsure an answer is: "probability", "std", or "width"
     for the width of the interval.
@@ -52,11 +54,7 @@ class Found(NamedTuple):
     counts: dict[str, int]
     measure: str
     more: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages this view has, at least one."""
-        return max(1, -(-self.counts[self.wanted.view] // PAGE_ROWS))
+    pages: int
 
 
 class _View(NamedTuple):
@@ -77,7 +75,9 @@ class Rows:
         self, con: duckdb.DuckDBPyConnection, file: Path, found: Findings, wanted: Wanted
     ) -> None:
         self._con, self._found, self._file = con, found, file
-        self._source = f"read_parquet({quoted(str(file))}, file_row_number = true)"
+        self._source = (
+            f"read_parquet({quoted(str(file))}, {NUMBERED} = true, hive_partitioning = false)"
+        )
         told = con.execute(f"DESCRIBE FROM {self._source}").fetchall()
         self._kinds = {name: str(kind) for name, kind, *_ in told[:-1]}
         self._names = list(self._kinds)
@@ -87,9 +87,12 @@ class Rows:
         self._own = len(found.staged.columns)
         own = {f"c{place}": name for place, name in enumerate(self._names[: self._own])}
         last = dict(zip((WARNING, ERROR), self._names[-2:], strict=True))
-        self._columns = own | self._of_model(models.index(model)) | last
+        answers = {f"{ANSWER}{index}": self._of_model(index)[self._told[0]]
+                   for index in range(len(models))}  # fmt: skip
+        self._index = models.index(model)
+        self._columns = own | answers | self._of_model(self._index) | last
         view = wanted.view if wanted.view in self._views else VIEWS[0]
-        sort = wanted.sort if wanted.sort in (ROW, *self._columns) else ""
+        sort = wanted.sort if wanted.sort in {ROW, *self._columns} - {ERROR} else ""
         self.wanted = wanted._replace(model=model, view=view, sort=sort)
 
     def page(self, most_columns: int) -> Found:
@@ -101,14 +104,19 @@ class Rows:
         keys = self._shown(places)
         rows = self._read(places, keys[:most_columns])
         return Found(wanted, keys[:most_columns], tuple(rows), counts, self._measure,
-                     max(0, len(keys) - most_columns))  # fmt: skip
+                     max(0, len(keys) - most_columns), pages)  # fmt: skip
 
-    def write_csv(self, file: Path) -> None:
-        """Write all rows of the view in its order, with all columns of the results."""
+    def write_csv(self, file: Path, like: Path) -> None:
+        """Write all rows of the view in its order, with all columns of the results.
+
+        They begin with a byte order mark if `like`, the results as CSV, does.
+        """
         columns = ", ".join(f"{self._safe(name)} AS {identifier(neutral(name))}"
                             for name in self._names)  # fmt: skip
         query = f"SELECT {columns} FROM {self._source} WHERE {self._condition} {self._order}"  # noqa: S608
         self._con.execute(f"COPY ({query}) TO ? (FORMAT csv)", [str(file)])
+        if _is_marked(like):
+            _mark(file)
 
     def _of_model(self, index: int) -> dict[str, str]:
         """Return the names of the columns with a model's answers."""
@@ -116,7 +124,7 @@ class Rows:
         return dict(zip(self._told, self._names[start : start + len(self._told)], strict=True))
 
     def _sql(self, key: str) -> str:
-        return "file_row_number" if key == ROW else identifier(self._columns[key])
+        return NUMBERED if key == ROW else identifier(self._columns[key])
 
     @cached_property
     def _filled(self) -> frozenset[str]:
@@ -216,7 +224,7 @@ class Rows:
         if self.wanted.sort:
             way = "DESC" if self.wanted.down else "ASC"
             order = f"{self._sql(self.wanted.sort)} {way} NULLS LAST"
-        return f"ORDER BY {', '.join(filter(None, (order, 'file_row_number')))}"
+        return f"ORDER BY {', '.join(filter(None, (order, NUMBERED)))}"
 
     def _counts(self) -> dict[str, int]:
         """Return how many rows each view has."""
@@ -227,16 +235,23 @@ class Rows:
     def _places(self, page: int) -> list[int]:
         """Return which rows are on a page, counted from 0, in their order."""
         query = (
-            f"SELECT file_row_number FROM {self._source} WHERE {self._condition} "  # noqa: S608
+            f"SELECT {NUMBERED} FROM {self._source} WHERE {self._condition} "  # noqa: S608
             f"{self._order} LIMIT ? OFFSET ?"
         )
         found = self._con.execute(query, [PAGE_ROWS, PAGE_ROWS * (page - 1)])
         return [place for (place,) in found.fetchall()]
 
     def _shown(self, places: Sequence[int]) -> tuple[str, ...]:
-        """Return which columns are shown: what is told, the truth, then the file's own."""
+        """Return which columns are shown: what is told, the truth, then the file's own.
+
+        Where models disagree the answers of the others come next to that of the model.
+        """
         target = self._found.staged.target
-        told = [name for name in self._told if name in self._filled]
+        told = [self._told[0]]
+        if self.wanted.view == "differ":
+            told += [f"{ANSWER}{index}" for index in range(len(self._found.models))
+                     if index != self._index]  # fmt: skip
+        told += [name for name in self._told[1:] if name in self._filled]
         if any(row.cells[0] for row in self._read(places, (WARNING,))):
             told.append(WARNING)
         others = [f"c{place}" for place in range(self._own) if place != target]
@@ -250,9 +265,9 @@ class Rows:
         cells = [f"left({self._sql(key)}, {LONGEST + 1})"
                  if self._kinds[self._columns[key]] == "VARCHAR" else self._sql(key)
                  for key in keys]  # fmt: skip
-        columns = ", ".join(["file_row_number", wrong, self._sql(ERROR), *cells])
+        columns = ", ".join([NUMBERED, wrong, self._sql(ERROR), *cells])
         which = ", ".join(map(str, places))
-        query = f"SELECT {columns} FROM {self._source} WHERE file_row_number IN ({which})"  # noqa: S608
+        query = f"SELECT {columns} FROM {self._source} WHERE {NUMBERED} IN ({which})"  # noqa: S608
         found = {row[0]: row for row in self._con.execute(query).fetchall()}
         for number, is_wrong, error, *own in map(found.__getitem__, places):
             yield Row(number + 1, tuple(own), bool(is_wrong), error)
@@ -262,20 +277,30 @@ class Rows:
         return neutral_sql(sql) if self._kinds[name] == "VARCHAR" else sql
 
 
+def _is_marked(csv: Path) -> bool:
+    with csv.open("rb") as stream:
+        return stream.read(len(BOM)) == BOM
+
+
+def _mark(csv: Path) -> None:
+    """Put a byte order mark at the beginning, which DuckDB cannot."""
+    marked = csv.with_suffix(".marked")
+    with csv.open("rb") as read, marked.open("wb") as out:
+        out.write(BOM)
+        shutil.copyfileobj(read, out, 1 << 20)
+    marked.replace(csv)
+
+
 @contextmanager
 def opened(file: Path, found: Findings, wanted: Wanted) -> Iterator[Rows]:
     """Open the results of a data set, in little memory.
 
     Raises:
-        FileNotFoundError: they are not there any more.
+        FileNotFoundError: their folder is not there any more.
+        duckdb.Error: they cannot be read: they are gone, or memory or the disk is full.
     """
-    with TemporaryDirectory(prefix="rows-", dir=file.parent) as spill:
-        settings: dict[str, Any] = {
-            "memory_limit": _MEMORY,
-            "threads": _THREADS,
-            "temp_directory": spill,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-        with duckdb.connect(config=settings) as con:
-            yield Rows(con, file, found, wanted)
+    with (
+        TemporaryDirectory(prefix="rows-", dir=file.parent) as spill,
+        connect(_MEMORY, _THREADS, Path(spill)) as con,
+    ):
+        yield Rows(con, file, found, wanted)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
@@ -13,14 +15,19 @@ from flask_babel import gettext as _
 
 from podium.datasets.findings import Findings
 from podium.datasets.place import Place
-from podium.errors import Overloaded, UnknownDataset
+from podium.errors import DISK_FULL, Overloaded, StorageFull, UnknownDataset
+from podium.messages import said
 from podium.rounding import percent
-from podium.web.datasets.wanted import LONGEST, PAGE_ROWS, ROW, WARNING, Wanted
+from podium.web.datasets.wanted import ANSWER, LONGEST, PAGE_ROWS, ROW, WARNING, Wanted
 
 if TYPE_CHECKING:
     from podium.web.datasets.rows import Found, Rows
 
 MOST_COLUMNS: Final = 60
+WAIT_S: Final = 1.0
+_reading, _coming = threading.BoundedSemaphore(2), threading.BoundedSemaphore(4)
+"""So many read rows at once in a process, since each takes memory; and with those that wait so
+many, since each keeps a thread from others."""
 _FORMS: Final = (".4g", ".12g")
 """How a number of a model's is written, and one of the file's own."""
 
@@ -91,7 +98,7 @@ def rows_table(job_id: str, place: Place, found: Findings, wanted: Wanted) -> Ta
     """Return the rows that are wanted; None without results.
 
     Raises:
-        Overloaded: they take more memory than there is for them.
+        RequestError: as `_opened` does.
     """
     if not place.results("parquet").is_file() or not found.models:
         return None
@@ -104,30 +111,67 @@ def rows_file(place: Place, found: Findings, wanted: Wanted) -> IO[bytes]:
     """Return all rows of a view, with all columns of the results, as an open CSV file.
 
     Raises:
-        UnknownDataset: the results are not there any more.
-        Overloaded: the rows take more memory than there is for them.
+        RequestError: as `_opened` does.
     """
-    if not place.results("parquet").is_file():
-        raise UnknownDataset
-    with TemporaryDirectory(prefix="rows-", dir=place.folder) as folder:
+    with (
+        _opened(place, found, wanted) as rows,
+        TemporaryDirectory(prefix="rows-", dir=place.folder) as folder,
+    ):
         made = Path(folder) / "rows.csv"
-        with _opened(place, found, wanted) as rows:
-            rows.write_csv(made)
+        rows.write_csv(made, place.results("csv"))
         return made.open("rb")  # it is there as long as it is read
 
 
 @contextmanager
 def _opened(place: Place, found: Findings, wanted: Wanted) -> Iterator[Rows]:
+    """Open the results of a data set.
+
+    Raises:
+        UnknownDataset: they are not there any more.
+        Overloaded: others are reading, or memory has no room for so many rows.
+        StorageFull: the disk has none.
+    """
     import duckdb  # which a worker that answers predictions alone need not load
 
     from podium.web.datasets.rows import opened
 
+    file = place.results("parquet")
     try:
-        with opened(place.results("parquet"), found, wanted) as rows:
+        with _turn(), opened(file, found, wanted) as rows:
             yield rows
     except duckdb.OutOfMemoryException as err:
-        told = "There is no memory to sort so many rows; the downloads have them all"
+        told = said("There is no memory to sort so many rows; the downloads have them all")
         raise Overloaded(told, 60) from err
+    except (OSError, duckdb.IOException) as err:
+        if not file.exists():  # removed, perhaps meanwhile
+            raise UnknownDataset from err
+        if not _is_full(err):
+            raise
+        told = said("The server's disk has no room to sort these rows; the downloads have them all")
+        raise StorageFull(told) from err
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait a short time until few enough read rows.
+
+    Raises:
+        Overloaded: they still are too many, or too many wait.
+    """
+    with ExitStack() as held:
+        for room, wait_s in ((_coming, 0), (_reading, WAIT_S)):
+            if not room.acquire(timeout=wait_s):
+                told = said("Too many people look at rows at this moment; try again")
+                raise Overloaded(told, 2)
+            held.callback(room.release)
+        yield
+
+
+def _is_full(err: Exception) -> bool:
+    """Whether the disk is; DuckDB, whose errors have no number, says so in the system's words."""
+    if isinstance(err, OSError):
+        return err.errno in DISK_FULL
+    return any(os.strerror(number) in str(err) for number in DISK_FULL)
 
 
 class _Words:
@@ -196,8 +240,11 @@ class _Words:
         """Return what a column is called, and what more is said of it."""
         if key == ROW:
             return _("Row"), ""
+        if key.startswith(ANSWER):
+            return _("Answer"), list(self._titles.values())[int(key.removeprefix(ANSWER))]
         if not _is_own(key):
-            return _WORDS[key](), ""
+            is_one_of_many = self._wanted.view == "differ" and key in ("label", "value")
+            return _WORDS[key](), self._titles[self._wanted.model] if is_one_of_many else ""
         column = self._found.staged.columns[int(key[1:])]
         return column.name, _("true answer") if column.is_target else ""
 

@@ -20,7 +20,7 @@ from podium.errors import (
     UnsupportedBody,
     nearest,
 )
-from podium.messages import said
+from podium.messages import after, said
 from podium.web.form import MULTIPART, URLENCODED, decode_utf8
 from podium.web.http import JSON, content_length, media_type
 
@@ -60,8 +60,12 @@ def receive(
     kind = media_type(environ)
     if kind in (JSON, URLENCODED):
         raise UnsupportedBody(
-            f"Content type {kind!r} is no data set. Send it as a form ({_HOW}) or alone "
-            '(-H "Content-Type: text/csv" --data-binary @data.csv).'
+            said(
+                "Content type %(kind)s is no data set. Send it as a form (%(how)s) or alone "
+                '(-H "Content-Type: text/csv" --data-binary @data.csv).',
+                kind=repr(kind),
+                how=_HOW,
+            )
         )
     try:
         file.parent.mkdir(parents=True)
@@ -106,7 +110,9 @@ def _form(environ: WSGIEnvironment, out: IO[bytes], check: Callable[[Fields], ob
                     form.take(event)
     except ValueError as err:
         # Some of the parser's errors hold what the client sent; the first part is the reason.
-        raise MalformedRequest(f"The form cannot be read: {(err.args or [err])[0]}") from err
+        raise MalformedRequest(
+            said("The form cannot be read: %(reason)s", reason=str((err.args or [err])[0]))
+        ) from err
     if form.name is None:
         raise InvalidInput(
             [FieldError(FIELD, said("is missing; expected a file: %(how)s", how=_HOW))]
@@ -136,22 +142,24 @@ class _Form:
         else:
             self._pieces.append(bytes(event))
             if sum(map(len, self._pieces)) > _MAX_FIELD_BYTES:
-                raise _wrong(self._field, f"is too long for a field; expected {_HOW}")
+                raise _wrong(
+                    self._field, said("is too long for a field; expected %(how)s", how=_HOW)
+                )
 
     def _begin(self, segment: MultipartSegment) -> None:
         self._field = segment.name or ""
         is_file = segment.filename is not None
         self._pieces = None if is_file else []
         if is_file and self._field != FIELD:
-            hint = nearest(self._field, (FIELD,)) or f" Expected {_HOW}."
-            raise _wrong(self._field, f"is not the file of this form.{hint}")
+            hint = nearest(self._field, (FIELD,)) or after(said("Expected %(how)s.", how=_HOW))
+            raise _wrong(self._field, said("is not the file of this form.%(hint)s", hint=hint))
         if is_file and self.name is not None:
-            raise _wrong(FIELD, "is given twice; expected once: images go into one zip")
+            raise _wrong(FIELD, said("is given twice; expected once: images go into one zip"))
         if not is_file and self._field == FIELD:
-            raise _wrong(FIELD, f"is a text; expected a file: {_HOW}")
+            raise _wrong(FIELD, said("is a text; expected a file: %(how)s", how=_HOW))
         if is_file:
             if not segment.filename:  # what browsers send where none was chosen
-                raise _wrong(FIELD, "is missing; choose one")
+                raise _wrong(FIELD, said("is missing; choose one"))
             self.name = clean_name(segment.filename)
             self._check(self.fields)
 

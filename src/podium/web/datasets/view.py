@@ -36,6 +36,9 @@ _OF_THE_TARGET: Final = {"rmse", "mae", "width"}
 _NEVER_BEST: Final = {"log_loss"}
 """Metrics by which few rows may flatter a model: a rare mistake that they lack would cost much."""
 
+_MOST_ROWS: Final = 10
+"""Of so many rows with the same reason the numbers are told."""
+
 
 class CellView(NamedTuple):
     """One model's value of a metric; `best` where the data tell it apart from every other's.
@@ -62,6 +65,13 @@ class CountView(NamedTuple):
 
     label: str
     cells: tuple[tuple[str, str], ...]
+
+
+class ReasonView(NamedTuple):
+    """Why some rows have no answer or are warned of, and which, in words."""
+
+    reason: str
+    rows: str
 
 
 class FindingsView(NamedTuple):
@@ -99,6 +109,20 @@ def findings_view(found: Findings) -> FindingsView:
         compared=tuple(_compared(found.comparisons)),
         failed=_unanswered(found),
     )
+
+
+def by_reason(told: Iterable[tuple[int, str]]) -> list[ReasonView]:
+    """Return what is told of rows, each reason once, in the order of their first rows."""
+    rows: dict[str, list[int]] = {}
+    for row, reason in told:
+        rows.setdefault(reason, []).append(row)
+    return [ReasonView(reason, _rows(own)) for reason, own in rows.items()]
+
+
+def _rows(rows: Sequence[int]) -> str:
+    listed = [f"{row:,}" for row in rows[:_MOST_ROWS]] + ["\u2026"] * (len(rows) > _MOST_ROWS)
+    return ngettext("row %(rows)s", "%(num)s rows: %(rows)s", len(rows),
+                    rows=", ".join(listed))  # fmt: skip
 
 
 def _unanswered(found: Findings) -> str:

@@ -12,6 +12,8 @@ LONGEST: Final = 80
 ROW: Final = "row"
 """What the number of a row is called where one sorts by it; the file's columns are c0, c1, ..."""
 WARNING: Final = "warning"
+ANSWER: Final = "answer"
+"""With the index of a model after it: its answer, beside those of others."""
 
 
 class Wanted(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from podium.cells import FALSE, TRUE, printable
 from podium.datasets.wishes import Wishes
 from podium.errors import FieldError, InvalidInput, UnknownModel, nearest
+from podium.messages import after, said
 from podium.options import Options
 from podium.web.page.form import ALL_MODELS
 
@@ -49,7 +50,7 @@ def read_wishes(
         UnknownModel: the name of a model is all that is wrong.
     """
     errors = [_unknown(name, known) for name in texts if name not in known]
-    errors += [FieldError(name, f"is given {len(given)} times; expected once")
+    errors += [FieldError(name, said("is given %(count)d times; expected once", count=len(given)))
                for name, given in texts.items()
                if name in known and name != "models" and len(given) > 1]  # fmt: skip
     one = {name: given[0].strip() for name, given in texts.items() if given}
@@ -62,7 +63,8 @@ def read_wishes(
         errors += err.errors
     start = one.get("start") or TRUE[0]
     if start.lower() not in TRUE + FALSE:
-        errors.append(FieldError("start", f"expected true or false; found {printable(start)!r}"))
+        told = said("expected true or false; found %(found)s", found=repr(printable(start)))
+        errors.append(FieldError("start", told))
     chosen = _chosen(texts.get("models", ()), models)
     unknown = [UnknownModel(name, models) for name in chosen if name not in models]
     if errors:
@@ -87,5 +89,5 @@ def _chosen(texts: Sequence[str], models: Sequence[str]) -> tuple[str, ...]:
 
 
 def _unknown(name: str, known: Sequence[str]) -> FieldError:
-    hint = nearest(name, known) or f" Known: {', '.join(known)}."
-    return FieldError(printable(name), f"is not a parameter of data sets.{hint}")
+    hint = nearest(name, known) or after(said("Known: %(names)s.", names=", ".join(known)))
+    return FieldError(printable(name), said("is not a parameter of data sets.%(hint)s", hint=hint))

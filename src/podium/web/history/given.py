@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -13,20 +14,21 @@ from podium.app import App
 from podium.messages import plain
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
 from podium.web.page.answer import title_of
+from podium.web.page.compared import Outcome
 from podium.web.problem import Problem
-
-Outcome = tuple[str, Answer | Problem]
-"""A model's name, and its answer or what went wrong."""
-
 
 _NONE: Final = msgspec.Raw(b"null")
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """What one model said, under the title it had, or the problem for which it gave no answer."""
+    """What one model said, under the title it had, or the problem for which it gave no answer.
+
+    `meaning` is a digest of the labels, the target and the unit that it was given with.
+    """
 
     model: str
     title: str
+    meaning: str = ""
     answer: msgspec.Raw = _NONE
     problem: Problem | None = None
 
@@ -50,18 +52,25 @@ def given_json(app: App, outcomes: Sequence[Outcome]) -> str:
     return msgspec.json.encode(given, enc_hook=plain).decode()
 
 
+def meaning_of(app: App) -> str:
+    """Return a digest of what makes the meaning of an application's answers."""
+    signature = app.signature
+    told = msgspec.json.encode((signature.labels, signature.target, signature.unit))
+    return hashlib.sha256(told).hexdigest()[:12]
+
+
 def read_given(text: str) -> list[Given]:
     """Return what models said."""
     return msgspec.json.decode(text, type=list[Given])
 
 
 def _given(app: App, name: str, said: Answer | Problem) -> Given:
-    title = title_of(app, name)
+    title, meaning = title_of(app, name), meaning_of(app)
     if isinstance(said, Problem):
-        return Given(model=name, title=title, problem=said)
+        return Given(model=name, title=title, meaning=meaning, problem=said)
     first = structs.replace(said, predictions=said.predictions[:1])
     encoded = msgspec.json.encode(first, enc_hook=plain)
-    return Given(model=name, title=title, answer=msgspec.Raw(encoded))
+    return Given(model=name, title=title, meaning=meaning, answer=msgspec.Raw(encoded))
 
 
 def _answer(kept: msgspec.Raw) -> Answer | None:

@@ -12,7 +12,6 @@ from flask import (
     current_app,
     redirect,
     render_template,
-    request,
     url_for,
 )
 from msgspec import Struct
@@ -20,15 +19,14 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from podium.app import App
-from podium.errors import UnknownAnswer
-from podium.web.datasets.job import lasting
 from podium.web.form import Form, Upload
 from podium.web.history.desk import History
 from podium.web.history.given import Given, read_given
 from podium.web.history.view import kept_page
 from podium.web.page.form import ALL_MODELS
 from podium.web.page.pages import Page, answer_form
-from podium.web.site import json_response, refuse_foreign_form, wants_page
+from podium.web.site import json_response, keep_private, refuse_foreign, wants_page
+from podium.web.words import lasting
 
 if TYPE_CHECKING:
     from podium.jobs.answers import KeptAnswer
@@ -47,6 +45,8 @@ class AnswerDocument(Struct, frozen=True, kw_only=True):
 
 
 answers = Blueprint("answers", __name__, url_prefix="/answers")
+answers.before_request(refuse_foreign)
+answers.after_request(keep_private)
 
 
 def add_history(flask: Flask, app: App, state: StateFolder) -> None:
@@ -61,21 +61,6 @@ def history() -> History:
     """Return where the current application's answers are kept."""
     found: History = current_app.extensions["podium.history"]
     return found
-
-
-@answers.before_request
-def _refuse_foreign() -> None:
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
-        refuse_foreign_form()
-
-
-@answers.after_request
-def _keep_private(response: Response) -> Response:
-    """Let neither a shared cache nor a search engine keep what only who knows the id may see."""
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["X-Robots-Tag"] = "noindex"
-    response.headers.add("Vary", "Accept, HX-Request")
-    return response
 
 
 @answers.get("/<answer_id>")
@@ -97,7 +82,7 @@ def image(answer_id: str) -> Response:
 
 @answers.get("/<answer_id>/again")
 def asked_again(answer_id: str) -> AnyResponse:
-    """The answer itself, to whom was sent what the address says after asking again."""
+    """Lead to the kept answer; a browser without scripts shows this address after asking again."""
     return redirect(url_for(".show", answer_id=answer_id))
 
 
@@ -116,20 +101,15 @@ def again(answer_id: str) -> Page:
 @answers.post("/<answer_id>/delete")
 def delete_by_form(answer_id: str) -> str:
     """What DELETE does, for forms, which only know POST; says that it is done."""
-    _delete(answer_id)
+    history().remove(answer_id)
     return render_template("deleted.html")
 
 
 @answers.delete("/<answer_id>")
 def delete(answer_id: str) -> Response:
     """Delete an answer, with its picture."""
-    _delete(answer_id)
+    history().remove(answer_id)
     return Response(status=204)
-
-
-def _delete(answer_id: str) -> None:
-    if not history().store.remove(answer_id):
-        raise UnknownAnswer
 
 
 def _document(kept: KeptAnswer) -> AnswerDocument:

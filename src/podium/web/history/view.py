@@ -13,15 +13,16 @@ from podium.pipeline.decode import Items
 from podium.pipeline.photo import open_image
 from podium.prediction import Answer
 from podium.web.form import Form
-from podium.web.history.given import Given, read_given
-from podium.web.history.share import moment, share_of
+from podium.web.history.given import Given, meaning_of, read_given
 from podium.web.page.answer import answer_view
 from podium.web.page.compared import compared_view
 from podium.web.page.form import ALL_MODELS, form_view, image_preview
 from podium.web.page.looked import LookedView, looked_view
 from podium.web.page.pages import render_page
 from podium.web.problem import Problem
+from podium.web.share import share_of
 from podium.web.site import site
+from podium.web.words import moment
 
 if TYPE_CHECKING:
     from podium.jobs.answers import KeptAnswer
@@ -96,8 +97,11 @@ def _told_changed(app: App, given: Sequence[Given]) -> str:
     told = []
     if gone:
         told.append(_("No longer offered: %(models)s.", models=", ".join(gone)))
-    if len(given) == 1 and changed:
-        version = app.version(given[0].model)
+    version = app.version(given[0].model) if len(given) == 1 and changed else ""
+    if version and version == given[0].version:
+        told.append(_("Since then its answers have been given another meaning: the labels, the "
+                      "target or the unit."))  # fmt: skip
+    elif version:
         told.append(_("The model has changed since: its version is now %(version)s.",
                       version=version))  # fmt: skip
     elif changed:
@@ -108,5 +112,7 @@ def _told_changed(app: App, given: Sequence[Given]) -> str:
 def _changed(app: App, given: Given) -> bool:
     """Whether the model that answered is no longer the one that would answer today."""
     if given.model not in app.names:
+        return True
+    if given.meaning and given.meaning != meaning_of(app):
         return True
     return bool(given.version) and app.version(given.model) != given.version

@@ -19,8 +19,8 @@ from podium.prediction import (
     ValueUncertainty,
 )
 from podium.rounding import level_percent, percent
-from podium.signature import Signature
 from podium.web.page.figures import FiguresView, figures_view, interval_note
+from podium.web.page.form import Control, controls_of
 from podium.web.page.looked import LookedView
 from podium.web.words import (
     capitalised,
@@ -86,18 +86,23 @@ class FactView(NamedTuple):
 
 
 class CautionView(NamedTuple):
-    """What to know of an answer; `anchor` is the field it is about, "" where there is none."""
+    """What to know of an answer; `anchor` is the field it is about, "" where there is none.
+
+    `outside` says that the model was trained on no such value.
+    """
 
     name: str
     message: str
     anchor: str = ""
+    outside: bool = False
 
 
 class AnswerView(NamedTuple):
     """One answer in words; `coverage` is empty when the model is not calibrated.
 
-    `verdict` says that the model is not sure. `aside` is what a calibrated model itself believes,
-    `evidence` what its coverage rests on, `name` the model's, `model` its title.
+    `verdict` says that the model is not sure, `larger` which part of that is the larger one.
+    `aside` is what a calibrated model itself believes, `evidence` what its coverage rests on,
+    `name` the model's, `model` its title.
     """
 
     headline: str
@@ -105,6 +110,7 @@ class AnswerView(NamedTuple):
     facts: tuple[FactView, ...]
     percent: str = ""
     verdict: str = ""
+    larger: str = ""
     bars: BarsView | None = None
     range: RangeView | None = None
     aside: str = ""
@@ -118,11 +124,28 @@ class AnswerView(NamedTuple):
     looked: LookedView | None = None
 
     @property
+    def outside(self) -> str:
+        """What the answer is worth where its input lies outside the training data; else ""."""
+        return outside_words(self.warnings, value=self.bars is None)
+
+    @property
     def said(self) -> str:
         """What a screen reader says when the answer has come."""
         first = ", ".join(one for one in (self.headline, self.words, self.percent) if one)
-        rest = [f"{one.rstrip('.')}." for one in (self.verdict, self.coverage) if one]
+        told = (self.outside, self.verdict, self.coverage)
+        rest = [f"{one.rstrip('.')}." for one in told if one]
         return " ".join([f"{first}.", *rest])
+
+
+def outside_words(warnings: Sequence[CautionView], value: bool) -> str:
+    """Return what an input is worth that lies outside the training data; "" for any other."""
+    if not any(one.outside for one in warnings):
+        return ""
+    if value:
+        return _("This input lies outside what the model was trained on: its value cannot be "
+                 "relied on.")  # fmt: skip
+    return _("This input lies outside what the model was trained on: its percentages cannot be "
+             "relied on.")  # fmt: skip
 
 
 def answer_view(app: App, answer: Answer) -> AnswerView:
@@ -141,27 +164,39 @@ def answer_view(app: App, answer: Answer) -> AnswerView:
         warnings=cautions(app, prediction),
         coverage=coverage(prediction, classes, calibration.fit.method if calibration else "lac"),
         evidence=_evidence(calibration) if calibration else "",
-        figures=figures_view(prediction, spaced(app.signature.target)),
+        larger=_larger(prediction),
+        figures=figures_view(prediction, spaced(app.signature.target), _draws(app, answer)),
     )
+
+
+def _draws(app: App, answer: Answer) -> bool | None:
+    """Return whether a model's single answers differ by chance; None where that is not known."""
+    if answer.model not in app.names or app.version(answer.model) != answer.version:
+        return None
+    return app.served(answer.model).pipeline.draws
+
+
+def _larger(prediction: Prediction) -> str:
+    """Return which of its two parts most of an uncertainty is; "" where one is not known."""
+    noise, learned = prediction.uncertainty.aleatoric, prediction.uncertainty.epistemic
+    if noise is None or learned is None or noise == learned:
+        return ""
+    if noise > learned:
+        return _("Most of the uncertainty comes from the data itself: more training would not end "
+                 "it.")  # fmt: skip
+    return _("Most of the uncertainty comes from what the model has not yet learned: more training "
+             "data like this would lower it.")  # fmt: skip
 
 
 def cautions(app: App, prediction: Prediction) -> tuple[CautionView, ...]:
     """Return what to know of an answer beside its set, each with what it is about."""
     controls = controls_of(app.signature)
     return tuple(
-        CautionView(controls.get(one.field, capitalised(one.field)), one.message,
-                    one.field if one.field in controls else "")
+        CautionView(control.title, one.message, control.id,
+                    one.code == "outside_training_range")
         for one in prediction.warnings if one.code not in _TOLD
+        for control in [controls.get(one.field, Control("", capitalised(one.field)))]
     )  # fmt: skip
-
-
-def controls_of(signature: Signature) -> dict[str, str]:
-    """Return what people call each field of the form, by the id of its control."""
-    if signature.image is not None:
-        return {"image": _("Image")}
-    if signature.text is not None:
-        return {"text": _("Text")}
-    return {feature.name: feature.label or feature.name for feature in signature.features}
 
 
 def title_of(app: App, name: str) -> str:
@@ -197,7 +232,7 @@ def _class_view(prediction: ClassPrediction, classes: int) -> AnswerView:
             _fact(_("Noise in the data (aleatoric)"), certainty.aleatoric,
                   _("What the input itself leaves open: more training would not end it")),
             _fact(_("Not yet learned (epistemic)"), certainty.epistemic,
-                  _("On what passes or members disagree: more training data like this would "
+                  _("On what the single answers disagree: more training data like this would "
                     "lower it")),
             *_passes(certainty.samples),
         ),
@@ -255,7 +290,7 @@ def _parts(certainty: ValueUncertainty, unit: str | None) -> tuple[FactView, ...
         _known(_("Noise in the data (aleatoric)"), deviation(noise, unit),
                _("The scatter of measured values that more training would not end")),
         _known(_("Not yet learned (epistemic)"), deviation(learned, unit),
-               _("How far the passes or members lie apart: more training data like this would "
+               _("How far the single answers lie apart: more training data like this would "
                  "lower it")),
     )  # fmt: skip
 
@@ -271,5 +306,5 @@ def _known(name: str, value: str | None, about: str) -> FactView:
 
 
 def _passes(samples: int | None) -> tuple[FactView, ...]:
-    about = _("answers of the model, or of its members, behind this one")
-    return () if samples is None else (FactView(_("Passes or members"), str(samples), about),)
+    about = _("runs of the model, or its members, behind this answer")
+    return () if samples is None else (FactView(_("Single answers"), str(samples), about),)

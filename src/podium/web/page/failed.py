@@ -5,17 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import NamedTuple
 
-from flask_babel import gettext as _
-
-from podium.web.page.form import FormView
+from podium.web.page.form import Control, FormView
 from podium.web.problem import Detail, Problem
-
-
-class ControlLink(NamedTuple):
-    """A field of the form that has something wrong said beside it; `id` is its control's."""
-
-    id: str
-    name: str
+from podium.web.words import without_keys
 
 
 class FailedView(NamedTuple):
@@ -28,7 +20,7 @@ class FailedView(NamedTuple):
 
     title: str
     detail: str
-    marked: tuple[ControlLink, ...] = ()
+    marked: tuple[Control, ...] = ()
     mistakes: tuple[Detail, ...] = ()
     wait: int | None = None
     request_id: str = ""
@@ -39,30 +31,15 @@ def failed_view(
     form: FormView, problem: Problem, headers: tuple[tuple[str, str], ...], request_id: str
 ) -> FailedView:
     """Return what the page shows of a problem; `headers` are those that go with it."""
-    links = _links(form)
+    links = form.marked
     ours = problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     wait = dict(headers).get("Retry-After")
     return FailedView(
         problem.title,
-        problem.detail,
+        without_keys(problem.detail),
         tuple(links.values()),
-        tuple(error for error in problem.errors if error.field not in links),
+        tuple(Detail(error.field, without_keys(error.message))
+              for error in problem.errors if error.field not in links),
         int(wait) if wait else 0 if ours else None,
         request_id if ours and not wait else "",
-    )
-
-
-def _links(form: FormView) -> dict[str, ControlLink]:
-    """Return the form's marked fields, by their names in a request."""
-    links = {
-        field.feature.name: ControlLink(field.id, field.feature.label or field.feature.name)
-        for field in form.fields
-        if field.error
-    }
-    if form.image_error:
-        links["image"] = ControlLink("image", _("Image"))
-    if form.image_url_error:
-        links["image_url"] = ControlLink("image_url", _("Address of an image"))
-    if form.text_error:
-        links["text"] = ControlLink("text", _("Text"))
-    return links
+    )  # fmt: skip

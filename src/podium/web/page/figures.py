@@ -62,8 +62,13 @@ class FiguresView(NamedTuple):
     drawn_histograms: tuple[HistogramView, ...]
 
 
-def figures_view(prediction: Prediction, target: str) -> FiguresView | None:
-    """Return the figures of an answer that includes its passes; else None."""
+def figures_view(
+    prediction: Prediction, target: str, draws: bool | None = None
+) -> FiguresView | None:
+    """Return the figures of an answer that includes its passes; else None.
+
+    `draws` says whether these differ by chance, None where that is not known.
+    """
     figure = spread(prediction, target)
     if figure is None:
         return None
@@ -72,7 +77,7 @@ def figures_view(prediction: Prediction, target: str) -> FiguresView | None:
     return FiguresView(
         figure,
         counted,
-        _caption(prediction),
+        f"{_dots(prediction, draws)} {_caption(prediction)}",
         _drawn_spread(figure, shares),
         tuple(_drawn_histogram(one, shares) for one in counted),
     )
@@ -84,24 +89,32 @@ def interval_note(certainty: ClassUncertainty) -> str:
     if level is None or samples is None:
         return ""
     if samples < FEW:
-        return _("The thin line shows roughly where the %(count)s passes or members lie.",
+        return _("The thin line shows roughly where the %(count)s single answers lie.",
                  count=samples)  # fmt: skip
-    return _("The thin line spans %(share)s of the passes or members.", share=level_percent(level))
+    return _("The thin line spans %(share)s of the single answers.", share=level_percent(level))
+
+
+def _dots(prediction: Prediction, draws: bool | None) -> str:
+    """Return what a dot is."""
+    count = prediction.uncertainty.samples
+    if draws:
+        return _("Each dot is one of %(count)s runs of the model, which differ by chance.",
+                 count=count)  # fmt: skip
+    if draws is None:
+        return _("Each dot is one of the %(count)s single answers behind this one.", count=count)
+    return _("Each dot is the answer of one of the model's %(count)s members.", count=count)
 
 
 def _caption(prediction: Prediction) -> str:
-    """Return how to read the dots, in one text, since other languages order it differently."""
+    """Return how to read what is drawn with the dots."""
     count, level = prediction.uncertainty.samples, prediction.uncertainty.interval_level or 0
     share = level_percent(level)
     if isinstance(prediction, ValuePrediction) and prediction.uncertainty.aleatoric is not None:
-        return _("Each dot is one of %(count)s passes or members. The band is where the model "
-                 "expects %(share)s of measured values, the line is their mean.",
-                 count=count, share=share)  # fmt: skip
+        return _("The band is where the model expects %(share)s of measured values, the line is "
+                 "their mean.", share=share)  # fmt: skip
     if (count or 0) < FEW:
-        return _("Each dot is one of %(count)s passes or members. The line is their mean.",
-                 count=count)  # fmt: skip
-    return _("Each dot is one of %(count)s passes or members. The band holds %(share)s of them, "
-             "the line is their mean.", count=count, share=share)  # fmt: skip
+        return _("The line is their mean.")
+    return _("The band holds %(share)s of them, the line is their mean.", share=share)
 
 
 def _drawn_spread(figure: Spec, shares: bool) -> SpreadView:

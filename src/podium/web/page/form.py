@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil, floor, log10
+from re import fullmatch
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
@@ -11,10 +12,12 @@ from flask_babel import gettext as _
 from PIL.Image import Image
 
 from podium.app import App
-from podium.cells import parse_cell
+from podium.cells import MAX_NUMBER, NUMBER, expectation, parse_cell
 from podium.errors import FieldError
+from podium.signature import Signature
 from podium.spec import Example, Feature, Value
 from podium.web.calls import Call, calls_with, field_text
+from podium.web.language import translated
 from podium.web.page.picture import data_url
 
 PREVIEW_PIXELS = 320
@@ -23,24 +26,33 @@ ALL_MODELS: Final = "*"
 FEW_CHOICES: Final = 5
 SHORT_CHOICES: Final = 36
 """So many choices, of so many letters in all, are seen at once; others unfold."""
+HALF_ROW: Final = 26
+"""So many letters in all, with two for each choice's edges, fit into half of the form's width."""
 MENU_CHOICES: Final = 60
 """More choices than this are searched by typing."""
 LONG_ADDRESS: Final = 2000
 """Servers refuse much longer addresses."""
 SLIDER_STEPS: Final = 100
-"""A slider has at least so many steps, and at most two and a half times as many."""
-_IDS: Final = frozenset(
-    ("answer", "calls", "content", "examples", "filled", "form", "model", "texts")
-)
-"""Ids of the page's own parts."""
+"""A slider has at least so many steps, and at most ten times as many."""
+FIELD: Final = "field."
+"""What leads a feature's name in the page's form, where a bare one could hide a form's property."""
+
+
+class Control(NamedTuple):
+    """Where something is filled in: the id of its control in the page, and what people call it."""
+
+    id: str
+    title: str
 
 
 class Slider(NamedTuple):
-    """The ends and the step of a number's slider: round numbers within its training range."""
+    """A number's slider: round numbers from `first` to `last`; it stops at `low` and `high`."""
 
+    first: float
+    last: float
+    step: float
     low: float
     high: float
-    step: float
 
 
 class FieldView(NamedTuple):
@@ -50,6 +62,16 @@ class FieldView(NamedTuple):
     id: str
     value: str
     error: str
+
+    @property
+    def name(self) -> str:
+        """The name under which the form sends it."""
+        return FIELD + self.feature.name
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.feature.label or self.feature.name
 
     @property
     def control(self) -> Literal["number", "segments", "menu", "search"]:
@@ -62,6 +84,14 @@ class FieldView(NamedTuple):
         few = len(choices) + self.feature.optional <= FEW_CHOICES
         short = sum(map(len, choices)) <= SHORT_CHOICES
         return "segments" if few and short and not self.unknown else "menu"
+
+    @property
+    def whole(self) -> bool:
+        """Whether its choices, seen at once, need the whole width of the form."""
+        words = [words for _value, words in self.choices]
+        if self.feature.optional:
+            words.append(_("not known"))
+        return sum(map(len, words)) + 2 * len(words) > HALF_ROW
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -102,6 +132,7 @@ class FormView(NamedTuple):
     text_error: str
     map: bool
     examples: tuple[ExampleView, ...]
+    controls: Mapping[str, Control]
     image_url: str = ""
     image_url_error: str = ""
 
@@ -110,19 +141,30 @@ class FormView(NamedTuple):
         """Whether the form holds anything that can be cleared."""
         return bool(self.text) or any(field.value for field in self.fields)
 
+    @property
+    def marked(self) -> dict[str, Control]:
+        """The controls with something wrong said beside them, by their names in a request."""
+        wrong = {field.feature.name: field.error for field in self.fields} or {
+            "image": self.image_error,
+            "image_url": self.image_url_error,
+            "text": self.text_error,
+        }
+        return {name: one for name, one in self.controls.items() if wrong[name]}
+
 
 def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] = ()) -> FormView:
     """Return the form filled with `values`, each mistake beside its field."""
     wrong = {error.field: error.message for error in errors}
     values = {**_example_values(app, values), **values}
+    controls = controls_of(app.signature)
     fields = tuple(
         FieldView(
             feature,
-            _id(feature.name, number),
+            controls[feature.name].id,
             _value(feature, values.get(feature.name, "")),
-            wrong.get(feature.name, ""),
+            _told(feature, values.get(feature.name, ""), wrong.get(feature.name, "")),
         )
-        for number, feature in enumerate(app.signature.features)
+        for feature in app.signature.features
     )
     model = values.get("model", "")
     return FormView(
@@ -130,9 +172,10 @@ def form_view(app: App, values: Mapping[str, str], errors: Sequence[FieldError] 
         values.get("text", ""),
         model if model in app.names else app.names[0],
         wrong.get("image", ""),
-        wrong.get("text", ""),
+        _text_told(app.signature, values.get("text", ""), wrong.get("text", "")),
         "map" in values.get("include", "").split(","),
         _examples(app),
+        controls,
         values.get("image_url", ""),
         wrong.get("image_url", ""),
     )
@@ -147,7 +190,37 @@ def form_calls(app: App, form: FormView, address: str, image: str = "") -> list[
     query = {"model": form.model} if form.model != app.names[0] else {}
     if form.map:
         query["include"] = "map"
-    return calls_with(app.signature, values or {"text": form.text, "image": image}, address, query)
+    # As in what is answered for, whose lines a form ends with CR LF.
+    text = form.text.replace("\r\n", "\n")
+    return calls_with(app.signature, values or {"text": text, "image": image}, address, query)
+
+
+def controls_of(signature: Signature) -> dict[str, Control]:
+    """Return the control of each input, by its name in a request."""
+    if signature.image is not None:
+        return {
+            "image": Control("image", _("Image")),
+            "image_url": Control("image_url", _("Address of an image")),
+        }
+    if signature.text is not None:
+        return {"text": Control("text", _("Text"))}
+    return {
+        feature.name: Control(_id(feature.name, number), feature.label or feature.name)
+        for number, feature in enumerate(signature.features)
+    }
+
+
+def sent_values(signature: Signature, fields: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the fields of the page's form by the bare names of the features.
+
+    A number's unit may stand behind it.
+    """
+    by_name = {FIELD + feature.name: feature for feature in signature.features}
+    found = dict(fields)
+    for name in found.keys() & by_name.keys():
+        feature = by_name[name]
+        found[feature.name] = [_without_unit(feature, text) for text in found.pop(name)]
+    return found
 
 
 def image_preview(image: object) -> str | None:
@@ -160,27 +233,47 @@ def image_preview(image: object) -> str | None:
 
 
 def slider_of(feature: Feature) -> Slider | None:
-    """Return a slider over a feature's training range; its step is 1, 2 or 5 times 10^k."""
-    if feature.range is None:
+    """Return a slider over a feature's training range; its step is a power of ten."""
+    if feature.range is None or max(map(abs, feature.range)) > MAX_NUMBER:
         return None
     low, high = feature.range
-    finest = high / SLIDER_STEPS - low / SLIDER_STEPS
-    if finest < 1e-300:
-        return None
-    power = floor(log10(finest))
-    step = max(
-        times * 10.0**power for times in (1, 2, 5) if times == 1 or times * 10.0**power <= finest
-    )
     if feature.kind == "integer":
-        step = max(1.0, step)
-    first, last = (round(end * step, 12 - power) for end in (ceil(low / step), floor(high / step)))
-    return Slider(first, last, step) if first < last else None
+        low, high = ceil(low), floor(high)
+    if not (high - low) / SLIDER_STEPS > 1e-300:
+        return None
+    power = floor(log10((high - low) / SLIDER_STEPS))
+    if feature.kind == "integer":
+        power = max(0, power)
+    step = 10.0**power
+    first, last = (round(end * step, 12 - power) for end in (floor(low / step), ceil(high / step)))
+    return Slider(first, last, step, low, high)
 
 
 def _id(name: str, number: int) -> str:
-    """Return the id of a feature's control: its name, unless the page would mistake it."""
-    plain = name not in _IDS and not any(map(str.isspace, name))
-    return name if plain else f"feature-{number}"
+    """Return the id of a feature's control; one that is no plain word gives way to a number."""
+    return f"field-{name}" if fullmatch(r"[\w-]+", name) else f"field.{number}"
+
+
+def _without_unit(feature: Feature, text: str) -> str:
+    """Return a number without its own unit behind it; any other text as it is."""
+    if feature.unit is None or not text.strip().endswith(feature.unit):
+        return text
+    number = text.strip().removesuffix(feature.unit).strip()
+    return number if NUMBER.fullmatch(number) else text
+
+
+def _told(feature: Feature, text: str, wrong: str) -> str:
+    """Return what is wrong with a field as a sentence for people; "" if nothing is."""
+    if not wrong:
+        return ""
+    if feature.kind == "boolean":
+        return _("Choose yes or no.")
+    if not text.strip() and feature.kind == "category":
+        return _("Choose one.")
+    if not text.strip():
+        return _("Enter %(expected)s.", expected=translated(expectation(feature)))
+    told: str = translated(wrong)
+    return told[:1].upper() + told[1:] + ("" if told.endswith((".", "?")) else ".")
 
 
 def _value(feature: Feature, text: str) -> str:
@@ -188,6 +281,20 @@ def _value(feature: Feature, text: str) -> str:
     if feature.kind == "boolean" and isinstance(read := parse_cell(feature, text), bool):
         return field_text(read)
     return text
+
+
+def _text_told(signature: Signature, text: str, wrong: str) -> str:
+    """Return what is wrong with the text as a sentence for people; "" if nothing is."""
+    most = signature.text.max_length if signature.text else 0
+    if wrong and not text.strip():
+        return _("Enter a text.")
+    # Forms send a line's end as CR LF.
+    if wrong and (count := len(text.replace("\r\n", "\n"))) > most:
+        return _(
+            "The text has %(count)s characters; at most %(most)s fit.",
+            count=f"{count:,}", most=f"{most:,}",
+        )  # fmt: skip
+    return wrong
 
 
 def _examples(app: App) -> tuple[ExampleView, ...]:

@@ -17,7 +17,14 @@ from podium.web.history.desk import keep
 from podium.web.page.answer import MOST_BARS, answer_view
 from podium.web.page.compared import compared_view
 from podium.web.page.failed import failed_view
-from podium.web.page.form import ALL_MODELS, FormView, form_calls, form_view, image_preview
+from podium.web.page.form import (
+    ALL_MODELS,
+    FormView,
+    form_calls,
+    form_view,
+    image_preview,
+    sent_values,
+)
 from podium.web.page.looked import looked_view
 from podium.web.problem import problem_of
 from podium.web.site import from_htmx, json_response, refuse_foreign_form, site
@@ -176,4 +183,5 @@ def _sent_form() -> Form:
     if models and models[-1] != ALL_MODELS:
         form.fields["model"] = models[-1:]
     named = {name: [one for one in files if one.filename] for name, files in form.files.items()}
-    return Form(form.fields, {name: files for name, files in named.items() if files})
+    fields = sent_values(site().app.signature, form.fields)
+    return Form(fields, {name: files for name, files in named.items() if files})

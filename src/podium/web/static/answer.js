@@ -1,4 +1,5 @@
-// Says how it stands with an answer that htmx brings, and sends again what failed.
+// Says how it stands with an answer that htmx brings, whether it is for what the form holds now,
+// and sends again what failed.
 "use strict";
 
 {
@@ -9,21 +10,63 @@
   const said = document.getElementById("said");
   const menu = document.getElementById("model"); // of models, where there are several
   let sender; // the button that sent the form last
-  let every; // whether that was for all models
+  let every = Boolean(answer.querySelector(".compared")); // whether that was for all models
+  let asker = form; // what asked last: the form, or that of a kept answer
+  let cameFromAll; // whether the answer was opened out of a comparison
   let timers = [];
 
-  function fail(title, ...lines) {
-    const again = Object.assign(document.createElement("button"), {
-      type: "button", className: "second", textContent: t("Try again"),
+  // What the form holds, as far as the answer depends on it.
+  function held() {
+    const parts = [...new FormData(form)].filter(([name]) => name !== "model" || !every);
+    return JSON.stringify(parts.map(([name, value]) => [name, value.name ?? value, value.size, value.lastModified]));
+  }
+  let answered = held();
+
+  function markOld() {
+    if (answer.hasAttribute("aria-busy")) return;
+    const old = answer.querySelector(".label, .verdict") && held() !== answered;
+    if (Boolean(old) === answer.classList.contains("old")) return;
+    answer.classList.toggle("old");
+    answer.querySelector(".earlier")?.remove();
+    said.textContent = "";
+    if (!old) return;
+    const note = Object.assign(document.createElement("p"), {
+      className: "warning earlier", textContent: t("This answer is for the earlier values."),
     });
-    again.dataset.retry = "0";
+    answer.prepend(note);
+    said.textContent = note.textContent;
+  }
+
+  function button(text) {
+    return Object.assign(document.createElement("button"), { className: "second", textContent: text });
+  }
+
+  function fail(title, ...lines) {
     const box = problemBox(title, lines);
-    box.append(again);
+    if (asker === form) {
+      const again = button(t("Try again"));
+      again.type = "button";
+      again.dataset.retry = "0";
+      box.append(again);
+    } else {
+      box.append(asker); // it alone knows what was asked
+    }
     answer.replaceChildren(box);
   }
 
   function limit() {
-    return answer.dataset.timeout * 1000 * (every ? menu.length : 1) + SPARE;
+    // How many models a kept answer asks again is not known here.
+    const models = every || asker !== form ? menu?.length ?? 1 : 1;
+    return answer.dataset.timeout * 1000 * models + SPARE;
+  }
+
+  function offerComparison() {
+    const back = button(t("Back to the comparison"));
+    for (const [name, value] of [["form", "form"], ["type", "submit"], ["name", "model"], ["value", "*"]]) {
+      back.setAttribute(name, value);
+    }
+    answer.prepend(back);
+    htmx.process(back); // which tells it the button that was pressed
   }
 
   function sayStill() {
@@ -42,7 +85,7 @@
 
   function start() {
     stop();
-    timers = [setTimeout(sayStill, SLOW), setTimeout(() => htmx.trigger(form, "htmx:abort"), limit())];
+    timers = [setTimeout(sayStill, SLOW), setTimeout(() => htmx.trigger(asker, "htmx:abort"), limit())];
   }
 
   function countDown(button) {
@@ -54,8 +97,8 @@
   }
 
   function markWrong() {
-    for (const control of document.querySelectorAll("form [aria-describedby]")) {
-      const wrong = document.getElementById(control.getAttribute("aria-describedby"))?.matches(".error");
+    for (const control of form.querySelectorAll("[aria-describedby]")) {
+      const wrong = isWrong(control);
       control.closest(".field")?.classList.toggle("wrong", wrong);
       if (wrong) control.setAttribute("aria-invalid", "true");
       else control.removeAttribute("aria-invalid");
@@ -64,7 +107,7 @@
 
   function bringIntoView() {
     const { top, bottom } = answer.getBoundingClientRect();
-    const hidden = top > innerHeight * 0.7 || bottom < innerHeight * 0.3;
+    const hidden = top < 0 || top > innerHeight * 0.7 || bottom < innerHeight * 0.3;
     // The form leads to a field that is wrong.
     if (hidden && !form.querySelector(".wrong")) answer.scrollIntoView({ block: "start" });
   }
@@ -84,19 +127,22 @@
   form.addEventListener("submit", ({ submitter }) => {
     sender = submitter;
     every = submitter?.value === "*";
+    cameFromAll = Boolean(submitter?.closest(".compared"));
     // The menu tells which model's answer is there.
     if (submitter?.name === "model" && !every) menu.value = submitter.value;
   });
   answer.addEventListener("click", (event) => {
     const again = event.target.closest("[data-retry]");
-    const link = event.target.closest(".marked a, .warning a");
+    const link = event.target.closest(".marked a, .warning a, .unsure a");
     if (link) leadTo(link, event);
-    if (!again) return;
+    if (!again || (again.form && again.form !== form)) return;
     event.preventDefault();
     form.requestSubmit(sender?.form === form ? sender : null);
   });
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (!isOwn(event)) return;
+    asker = event.detail.elt;
+    if (asker === form) answered = held();
     answer.setAttribute("aria-busy", "true");
     said.textContent = "";
     start();
@@ -130,11 +176,19 @@
         { status: xhr.status }));
     }
   });
-  document.addEventListener("htmx:afterSettle", () => {
+  // What changes the form, by hand or by a script in its wake.
+  for (const name of ["input", "change", "click", "drop", "paste", "pointerup"]) {
+    document.addEventListener(name, () => setTimeout(markOld));
+  }
+  document.addEventListener("htmx:afterSettle", ({ target }) => {
+    if (target !== answer) return; // each note of the form settles, too
     markWrong();
+    if (cameFromAll && asker === form && answer.querySelector(".label")) offerComparison();
     bringIntoView();
+    answer.classList.remove("old");
     said.textContent = answer.querySelector("[data-said]")?.dataset.said ?? "";
     const again = answer.querySelector("[data-retry]");
     if (again) countDown(again);
+    markOld();
   });
 }

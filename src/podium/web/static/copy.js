@@ -21,6 +21,8 @@
     }
   }
 
+  const timers = new WeakMap();
+
   document.addEventListener("click", async ({ target }) => {
     const button = target.closest("[data-copy]");
     if (!button) return;
@@ -30,6 +32,7 @@
     if (!copied) getSelection().selectAllChildren(source);
     button.focus();
     said.textContent = copied ? t("Copied") : t("Selected. Press Ctrl+C to copy.");
-    setTimeout(() => said.replaceChildren(), 4000);
+    clearTimeout(timers.get(said));
+    timers.set(said, setTimeout(() => said.replaceChildren(), 4000));
   });
 }

@@ -12,6 +12,7 @@
     dark: ["#5aa9e6", "#f0c04e", "#e8618c", "#7156d8", "#8af6fb", "#956725", "#c0992a", "#bd307d"],
   };
   let library;
+  let last = Promise.resolve(); // drawing, which the next one waits for
 
   function script(name) {
     return new Promise((resolve, reject) => {
@@ -68,7 +69,12 @@
     };
   }
 
-  async function draw(figure) {
+  function draw(figure) {
+    last = last.catch(() => undefined).then(() => figure.isConnected && drawNow(figure));
+    return last;
+  }
+
+  async function drawNow(figure) {
     drawn.get(figure)?.finalize();
     figure.dataset.scheme = dark.matches ? "dark" : "light";
     const spec = JSON.parse(figure.querySelector("script").textContent);
@@ -105,6 +111,7 @@
     for (const figure of document.querySelectorAll("[data-figure]")) {
       if (!drawn.has(figure)) near.observe(figure);
     }
+    if (!vendor) show(); // a report has the libraries in it, and may be printed unseen
   }
 
   async function show() {
@@ -117,7 +124,7 @@
     try {
       await load();
       for (const figure of figures) {
-        if (figure.isConnected) await draw(figure);
+        await draw(figure);
         await new Promise((resolve) => setTimeout(resolve)); // between two the page can be used
       }
     } catch {
@@ -134,6 +141,10 @@
   }
 
   document.addEventListener("htmx:afterSwap", watch);
-  dark.addEventListener("change", () => [...drawn].forEach(([figure, view]) => view && draw(figure)));
+  addEventListener("beforeprint", show);
+  dark.addEventListener("change", () => {
+    const views = [...drawn].filter(([, view]) => view);
+    Promise.all(views.map(([figure]) => draw(figure))).catch(() => undefined); // the old ones stay
+  });
   watch();
 }

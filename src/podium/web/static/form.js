@@ -10,8 +10,11 @@
   const LONG_TEXT = 1500;
   const LONG_ADDRESS = 2000;
   const NEAR = 0.9; // of a text's limit
-  const fields = [...form.elements].filter((one) => one.name && one.tagName !== "FIELDSET"
-    && !["file", "submit", "hidden"].includes(one.type) && !["model", "include"].includes(one.name));
+  const calls = document.getElementById("calls");
+  const FIELD = "field."; // what leads the features' names in this form
+  const fields = [...form.elements].filter((one) => one.tagName !== "FIELDSET"
+    && (one.name.startsWith(FIELD) || ["text", "image_url"].includes(one.name)));
+  let renewing = new AbortController();
 
   // The server tells all mistakes at once, each beside its field.
   form.noValidate = true;
@@ -24,35 +27,50 @@
     };
   }
 
+  function bare(name) {
+    return name.startsWith(FIELD) ? name.slice(FIELD.length) : name;
+  }
+
   function query() {
     const found = new URLSearchParams();
     for (const [name, value] of new FormData(form)) {
       const usual = name === "model" && !model?.selectedIndex;
       const tells = typeof value === "string" && value && !usual;
-      if (tells && value.length <= LONG_TEXT) found.append(name, value);
+      if (tells && value.length <= LONG_TEXT) found.append(bare(name), value);
     }
     return String(found);
   }
 
   function keepInAddress() {
+    if (document.querySelector(".answer .kept")) return; // a kept answer stays at its address
     const found = query();
     const fits = found && found.length <= LONG_ADDRESS;
-    // That of the form, which a kept answer shows at an address of its own.
     history.replaceState(history.state, "", form.getAttribute("action") + (fits ? `?${found}` : ""));
   }
 
   async function renewCalls() {
     const sent = new FormData();
     for (const [name, value] of new FormData(form)) sent.append(name, value.name ?? value);
+    renewing.abort();
+    const { signal } = renewing = new AbortController();
+    let codes = null;
     try {
-      const answer = await fetch(form.dataset.calls, { method: "POST", body: sent });
-      if (!answer.ok) return;
-      for (const [id, code] of Object.entries(await answer.json())) {
-        document.getElementById(`call-${id}`).textContent = code;
-      }
+      const answer = await fetch(form.dataset.calls, { method: "POST", body: sent, signal });
+      if (answer.ok) codes = await answer.json();
     } catch {
-      // Without a server there is nothing to call.
+      // No answer, as where the server is gone; a later one says what holds.
     }
+    if (signal.aborted) return;
+    for (const [id, code] of Object.entries(codes ?? {})) {
+      document.getElementById(`call-${id}`).textContent = code;
+    }
+    calls.classList.toggle("stale", !codes);
+    calls.querySelector(".error").textContent = codes ? "" : t("These calls could not be brought up to date.");
+    for (const button of calls.querySelectorAll("[data-copy]")) button.disabled = !codes;
+  }
+
+  function tooLong() {
+    return text && [...text.value].length > Number(text.dataset.most);
   }
 
   function countText() {
@@ -78,7 +96,8 @@
   function showOutside(note) {
     const { value, dataset } = document.getElementById(note.dataset.of);
     const number = value.trim() ? Number(value) : NaN;
-    note.firstElementChild.hidden = !(number < Number(dataset.low) || number > Number(dataset.high));
+    const outside = number < Number(dataset.low) || number > Number(dataset.high);
+    note.firstElementChild.hidden = !(outside && Number.isFinite(number));
   }
 
   function show() {
@@ -99,7 +118,7 @@
 
   function fill(values) {
     for (const one of fields) {
-      const value = values.get(one.name) ?? "";
+      const value = values.get(bare(one.name)) ?? "";
       if (one.type === "radio") one.checked = one.value === value;
       else one.value = value;
     }
@@ -108,22 +127,30 @@
 
   function slide({ target: slider }) {
     const field = document.getElementById(slider.dataset.of);
-    field.value = slider.value;
+    const { low, high } = slider.dataset;
+    // Its steps are round, the ends of the range need not be.
+    if (Number(slider.value) <= Number(low)) field.value = low;
+    else if (Number(slider.value) >= Number(high)) field.value = high;
+    else field.value = slider.value;
     changed();
   }
 
-  function readComma({ target }) {
+  function readNumber({ target }) {
+    if (!target.closest(".number")) return;
+    const unit = target.nextElementSibling?.textContent;
+    const typed = target.value.trim();
+    const number = unit && typed.endsWith(unit) ? typed.slice(0, -unit.length).trim() : typed;
     // 1,234 may be a thousand or one and a bit: the server asks.
-    const found = /^\s*([+-]?\d*),(\d{1,2}|\d{4,})\s*$/.exec(target.value);
-    if (!found || !target.closest(".number")) return;
-    target.value = `${found[1]}.${found[2]}`;
+    const read = number.replace(/^([+-]?\d*),(\d{1,2}|\d{4,})$/, "$1.$2");
+    if (read === typed || !read || Number.isNaN(Number(read))) return;
+    target.value = read;
     changed();
   }
 
   function useExample(event) {
     const link = event.currentTarget;
     const values = new URL(link.href).searchParams;
-    const fits = fields.some((one) => values.has(one.name));
+    const fits = fields.some((one) => values.has(bare(one.name)));
     if (!fits && link !== clear) {
       // The server knows what is too long for an address.
       if (model) values.set("model", model.value);
@@ -139,7 +166,7 @@
 
   function focusWrong() {
     const described = [...form.querySelectorAll("[aria-describedby]")];
-    const wrong = described.find((one) => document.getElementById(one.getAttribute("aria-describedby"))?.matches(".error"));
+    const wrong = described.find(isWrong);
     const control = wrong?.tagName === "FIELDSET" ? wrong.querySelector(":checked") ?? wrong.querySelector("input") : wrong;
     control?.focus();
   }
@@ -151,7 +178,14 @@
   }
   for (const link of form.querySelectorAll("a.chip, a.clear")) link.addEventListener("click", useExample);
   form.addEventListener("input", (event) => event.target.name && changed());
-  form.addEventListener("change", readComma);
+  form.addEventListener("change", readNumber);
+  form.addEventListener("submit", (event) => {
+    // The server would refuse it, and how much is too much stands beside it.
+    if (!tooLong()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    text.focus();
+  }, true);
   form.addEventListener("submit", ({ submitter }) => {
     for (const button of form.querySelectorAll("[type=submit]")) {
       button.classList.toggle("pressed", button === submitter);
@@ -160,7 +194,7 @@
   text?.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(form.querySelector(".predict"));
   });
-  document.addEventListener("htmx:afterSettle", focusWrong);
+  document.addEventListener("htmx:afterSettle", ({ target }) => target.id === "answer" && focusWrong());
   addEventListener("pageshow", show);
   show();
 }

@@ -14,6 +14,8 @@
   let tag; // of what is shown, so that the server says no more than that it still holds
   let pause = 1000;
   let quietUntil = 0;
+  let search = location.search; // which says what rows are shown
+  let goesBack = false;
 
   function duration(seconds) {
     if (seconds < 10) return t("a few seconds left");
@@ -58,6 +60,7 @@
   }
 
   function trouble(message) {
+    goesBack = false;
     const place = document.querySelector("#progress .rate") ?? document.getElementById("rows-place");
     if (place) place.textContent = message;
     pause = Math.min(2 * pause, LONGEST_MS);
@@ -72,8 +75,20 @@
 
   // A view of the rows has come: its address is a link to it, and a screen reader hears of it.
   function showRows({ pathInfo }) {
-    history.replaceState(history.state, "", `${pathInfo.requestPath.split("#")[0]}#rows`);
+    const address = `${pathInfo.requestPath.split("#")[0]}#rows`;
+    if (!goesBack && new URL(address, location).search !== location.search) history.pushState(null, "", address);
+    goesBack = false;
+    search = location.search;
     say(document.getElementById("rows-place").textContent);
+  }
+
+  // Back, or forward again, to a view of the rows; also to the page as it first was.
+  function restoreRows() {
+    if (!document.getElementById("rows") || location.search === search) return;
+    const asked = new URLSearchParams(location.search);
+    if (!asked.has("rows")) asked.set("rows", "first");
+    goesBack = true;
+    htmx.ajax("GET", `${location.pathname}?${asked}`, { source: "#rows", target: "#rows", swap: "outerHTML show:none" });
   }
 
   const polls = ({ detail }) => detail.elt.id === "progress";
@@ -121,5 +136,6 @@
   });
   // Who has sent a file with the keyboard goes on from here.
   if (document.referrer.endsWith("/datasets")) document.querySelector("h1").focus();
+  addEventListener("popstate", restoreRows);
   tell();
 }

@@ -1,6 +1,12 @@
 // What went wrong, as a page tells it.
 "use strict";
 
+// Whether what describes a control is a mistake in it.
+function isWrong(control) {
+  return control.getAttribute("aria-describedby").split(" ")
+    .some((id) => document.getElementById(id)?.matches(".error"));
+}
+
 function problemBox(title, lines) {
   const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
   const box = document.createElement("div");

@@ -2,146 +2,142 @@
 // to stop; what is wrong is told in the form, which keeps what was chosen.
 "use strict";
 
-const byId = (name) => document.getElementById(name);
-const form = byId("upload");
-const zone = byId("drop");
-const file = byId("file");
-const sending = byId("sending");
-const limit = Number(form.dataset.limit);
-const named = { file: t("The file"), body: "" }; // what a message begins with
-const boxes = [...form.querySelectorAll("[type=checkbox][name=models]")];
-let request;
+{
+  const byId = (name) => document.getElementById(name);
+  const form = byId("upload");
+  const zone = byId("drop");
+  const file = byId("file");
+  const sending = byId("sending");
+  const limit = Number(form.dataset.limit);
+  const named = { file: t("The file"), body: "" }; // what a message begins with
+  const boxes = [...form.querySelectorAll("[type=checkbox][name=models]")];
+  let request;
 
-function size(bytes) {
-  const [unit, name] = [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]].find(([one]) => bytes >= one) ?? [1, "B"];
-  const number = bytes / unit;
-  return `${number.toFixed(number < 10 && unit > 1 ? 1 : 0)} ${name}`;
-}
+  function tell(title, lines) {
+    byId("problem").replaceChildren(problemBox(title, lines));
+    byId("problem").focus();
+  }
 
-function tell(title, lines) {
-  byId("problem").replaceChildren(problemBox(title, lines));
-  byId("problem").focus();
-}
-
-function tooLarge(one) {
-  const { sheet, sheetWords } = form.dataset;
-  if (sheet && one.name.toLowerCase().endsWith(".xlsx") && one.size > Number(sheet)) {
-    tell(t("Too large"), [t("{name} has {size}; of Excel files at most {limit} are taken. Save it as CSV.",
-      { name: one.name, size: size(one.size), limit: sheetWords })]);
+  function tooLarge(one) {
+    const { sheet, sheetWords } = form.dataset;
+    if (sheet && one.name.toLowerCase().endsWith(".xlsx") && one.size > Number(sheet)) {
+      tell(t("Too large"), [t("{name} has {size}; of Excel files at most {limit} are taken. Save it as CSV.",
+        { name: one.name, size: fileSize(one.size), limit: sheetWords })]);
+      return true;
+    }
+    if (one.size <= limit) return false;
+    const values = { name: one.name, size: fileSize(one.size), limit: form.dataset.limitWords };
+    tell(t("Too large"), [form.dataset.images
+      ? t("{name} has {size}; at most {limit} are taken. Split it into several.", values)
+      : t("{name} has {size}; at most {limit} are taken. Split it, or send it as Parquet, which is smaller.", values)]);
     return true;
   }
-  if (one.size <= limit) return false;
-  const values = { name: one.name, size: size(one.size), limit: form.dataset.limitWords };
-  tell(t("Too large"), [form.dataset.images
-    ? t("{name} has {size}; at most {limit} are taken. Split it into several.", values)
-    : t("{name} has {size}; at most {limit} are taken. Split it, or send it as Parquet, which is smaller.", values)]);
-  return true;
-}
 
-function noModel() {
-  if (!boxes.length || boxes.some((box) => box.checked)) return false;
-  tell(t("No model"), [t("No model is chosen. Choose at least one.")]);
-  return true;
-}
-
-function taken(one) {
-  byId("problem").replaceChildren();
-  zone.classList.add("full");
-  zone.querySelector(".hint").replaceChildren(
-    Object.assign(document.createElement("strong"), { textContent: one.name }),
-    " ", t("{size}. Drop or choose another to replace it.", { size: size(one.size) }),
-  );
-  tooLarge(one);
-}
-
-function asked(submitter) {
-  const body = new FormData(form);
-  if (submitter?.name) body.append(submitter.name, submitter.value);
-  // The file comes last: what is wrong beside it is told before it is sent.
-  const chosen = body.get("file");
-  body.delete("file");
-  body.append("file", chosen, chosen.name);
-  return body;
-}
-
-function ended() {
-  request = undefined;
-  sending.hidden = true;
-  for (const control of form.elements) control.disabled = false;
-}
-
-function failed() {
-  let told;
-  try {
-    told = JSON.parse(request.responseText);
-  } catch {
-    told = { title: t("Not sent"), detail: t("The server answered with status {status}. Try again in a moment.", { status: request.status }) };
+  function noModel() {
+    if (!boxes.length || boxes.some((box) => box.checked)) return false;
+    tell(t("No model"), [t("No model is chosen. Choose at least one.")]);
+    return true;
   }
-  const lines = (told.errors ?? []).map(({ field, message }) => `${named[field] ?? field} ${message}`.trim());
-  const wait = request.getResponseHeader("Retry-After");
-  ended();
-  tell(told.title, [...(lines.length ? lines : [told.detail]), ...(wait ? [t("Try again in {n} s.", { n: wait })] : [])]);
-}
 
-function loaded() {
-  if (request.status !== 202) return failed();
-  const address = request.getResponseHeader("Location");
-  ended();
-  location.assign(address);
-}
+  function taken(one) {
+    byId("problem").replaceChildren();
+    zone.classList.add("full");
+    zone.querySelector(".hint").replaceChildren(
+      Object.assign(document.createElement("strong"), { textContent: one.name }),
+      " ", t("{size}. Drop or choose another to replace it.", { size: fileSize(one.size) }),
+    );
+    tooLarge(one);
+  }
 
-function show(started, { loaded: sent, total }) {
-  const seconds = (performance.now() - started) / 1000;
-  const rate = sent / seconds;
-  const part = total ? sent / total : 1; // an empty file is sent at once
-  byId("sent").value = part;
-  byId("sending-part").textContent = `${Math.floor(100 * part)}%`;
-  byId("sending-said").textContent = t("{percent}% sent", { percent: 10 * Math.floor(10 * part) });
-  byId("sending-title").textContent = sent < total ? t("Being sent") : t("Sent");
-  byId("sending-words").textContent = sent < total ? sentSoFar(sent, total, rate, seconds) : t("The server keeps it.");
-}
+  function asked(submitter) {
+    const body = new FormData(form);
+    if (submitter?.name) body.append(submitter.name, submitter.value);
+    // The file comes last: what is wrong beside it is told before it is sent.
+    const chosen = body.get("file");
+    body.delete("file");
+    body.append("file", chosen, chosen.name);
+    return body;
+  }
 
-function sentSoFar(sent, total, rate, seconds) {
-  const values = { sent: size(sent), total: size(total), rate: size(rate || 0), left: Math.ceil((total - sent) / rate) };
-  return sent && seconds > 2
-    ? t("{sent} of {total}, {rate} a second, {left} s left.", values)
-    : t("{sent} of {total}, {rate} a second.", values);
-}
+  function ended() {
+    request = undefined;
+    sending.hidden = true;
+    for (const control of form.elements) control.disabled = false;
+  }
 
-function send(event) {
-  event.preventDefault();
-  if (request || tooLarge(file.files[0]) || noModel()) return;
-  byId("problem").replaceChildren();
-  const body = asked(event.submitter);
-  const started = performance.now();
-  request = new XMLHttpRequest();
-  request.open("POST", form.action);
-  request.setRequestHeader("Accept", "application/json");
-  request.setRequestHeader("Accept-Language", document.documentElement.lang);
-  request.upload.onprogress = (progress) => show(started, progress);
-  request.onload = loaded;
-  request.onerror = () => {
+  function failed() {
+    let told;
+    try {
+      told = JSON.parse(request.responseText);
+    } catch {
+      told = { title: t("Not sent"), detail: t("The server answered with status {status}. Try again in a moment.", { status: request.status }) };
+    }
+    const lines = (told.errors ?? []).map(({ field, message }) => `${named[field] ?? field} ${message}`.trim());
+    const wait = request.getResponseHeader("Retry-After");
     ended();
-    tell(t("Not sent"), [t("The connection broke off while the file was sent. Look at the connection and try again.")]);
-  };
-  show(started, { loaded: 0, total: file.files[0].size });
-  for (const control of form.elements) control.disabled = control.id !== "stop";
-  sending.hidden = false;
-  request.send(body);
-}
+    tell(told.title, [...(lines.length ? lines : [told.detail]), ...(wait ? [t("Try again in {n} s.", { n: wait })] : [])]);
+  }
 
-takeDrops(zone, file, taken);
-form.addEventListener("submit", send);
-byId("stop").addEventListener("click", () => {
-  request.abort();
-  ended();
-});
-addEventListener("beforeunload", (event) => request && event.preventDefault());
+  function loaded() {
+    if (request.status !== 202) return failed();
+    const address = request.getResponseHeader("Location");
+    ended();
+    location.assign(address);
+  }
 
-const all = byId("all");
-if (all) {
-  all.hidden = false;
-  all.addEventListener("click", () => {
-    for (const box of boxes) box.checked = true;
+  function show(started, { loaded: sent, total }) {
+    const seconds = (performance.now() - started) / 1000;
+    const rate = sent / seconds;
+    const part = total ? sent / total : 1; // an empty file is sent at once
+    byId("sent").value = part;
+    byId("sending-part").textContent = `${Math.floor(100 * part)}%`;
+    byId("sending-said").textContent = t("{percent}% sent", { percent: 10 * Math.floor(10 * part) });
+    byId("sending-title").textContent = sent < total ? t("Being sent") : t("Sent");
+    byId("sending-words").textContent = sent < total ? sentSoFar(sent, total, rate, seconds) : t("The server keeps it.");
+  }
+
+  function sentSoFar(sent, total, rate, seconds) {
+    const values = { sent: fileSize(sent), total: fileSize(total), rate: fileSize(rate || 0), left: Math.ceil((total - sent) / rate) };
+    return sent && seconds > 2
+      ? t("{sent} of {total}, {rate} a second, {left} s left.", values)
+      : t("{sent} of {total}, {rate} a second.", values);
+  }
+
+  function send(event) {
+    event.preventDefault();
+    if (request || tooLarge(file.files[0]) || noModel()) return;
+    byId("problem").replaceChildren();
+    const body = asked(event.submitter);
+    const started = performance.now();
+    request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("Accept-Language", document.documentElement.lang);
+    request.upload.onprogress = (progress) => show(started, progress);
+    request.onload = loaded;
+    request.onerror = () => {
+      ended();
+      tell(t("Not sent"), [t("The connection broke off while the file was sent. Look at the connection and try again.")]);
+    };
+    show(started, { loaded: 0, total: file.files[0].size });
+    for (const control of form.elements) control.disabled = control.id !== "stop";
+    sending.hidden = false;
+    request.send(body);
+  }
+
+  takeDrops(zone, file, taken);
+  form.addEventListener("submit", send);
+  byId("stop").addEventListener("click", () => {
+    request.abort();
+    ended();
   });
+  addEventListener("beforeunload", (event) => request && event.preventDefault());
+
+  const all = byId("all");
+  if (all) {
+    all.hidden = false;
+    all.addEventListener("click", () => {
+      for (const box of boxes) box.checked = true;
+    });
+  }
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from flask import url_for
-from flask_babel import format_datetime
 from flask_babel import gettext as _
+
+from podium.web.words import moment
 
 if TYPE_CHECKING:
     from podium.jobs.answers import KeptAnswer
@@ -38,8 +38,11 @@ def share_of(answer: KeptAnswer) -> ShareView:
     )  # fmt: skip
 
 
-def failed_share() -> ShareView:
+def failed_share(too_large: bool = False) -> ShareView:
     """Return what is told where an answer could not be kept."""
+    if too_large:
+        told = _("No link could be made for this answer: it is too large to be kept.")
+        return ShareView("", "", told)
     return ShareView("", "", _("No link could be made for this answer. Predict again in a moment."))
 
 
@@ -51,9 +54,3 @@ def share_of_dataset(job: Job) -> ShareView:
         _("Whoever has the link can see the data set and its results, and can remove them; "
           "without the link they cannot be found."),
     )  # fmt: skip
-
-
-def moment(seconds: float) -> str:
-    """Return a time in words, such as "23 November 2026, 10:15 UTC"."""
-    when = format_datetime(datetime.fromtimestamp(seconds, UTC), "d MMMM y, HH:mm")
-    return _("%(when)s UTC", when=when)
