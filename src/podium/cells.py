@@ -114,6 +114,8 @@ def _hint(feature: Feature, text: str) -> str:
     # Also 1.234,5, whose points part the thousands.
     plain = text.replace(".", "").replace(",", ".")
     if "," in text and feature.kind in ("number", "integer") and NUMBER.fullmatch(plain):
+        if "." in text:
+            return after(said("Leave out what parts the thousands."))
         return after(said("Write the decimals after a point, not after a comma."))
     return nearest(text, feature.choices)
 
