@@ -9,8 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-ACCENT: Final = "#1f6f8b"
-"""The colour of an application whose maker chose none."""
 GROUNDS: Final = {"light": ("#f6f7f9", "#ffffff"), "dark": ("#12161b", "#1a2027")}
 """What text stands on in each scheme: --ground and --panel of page.css."""
 READABLE: Final = 4.5

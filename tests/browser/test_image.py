@@ -318,6 +318,7 @@ def test_an_image_without_javascript(plain: Page, digits_url: str) -> None:
     plain.goto(digits_url)
     expect(plain.get_by_role("tab", name="Draw")).to_be_hidden()
     expect(plain.get_by_role("button", name="Take a photo")).to_be_hidden()
+    check_sound(plain)
     plain.set_input_files("#image", QUERY_IMAGE)
     predict(plain)
     expect(plain.locator("#answer .label")).to_have_text("2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,7 @@ from podium.web import fetched
 
 PUBLIC = "93.184.215.14"
 
-Answers = dict[str, Sequence[bytes]]
+Answers = dict[str, Iterable[bytes]]
 """By path, what is sent in response; between two pieces the server waits."""
 
 
@@ -34,7 +34,7 @@ class Internet:
         self.requests: list[str] = []
         self.wrap: Any = lambda connection: connection
         self._listener = listener
-        self._wait_s = wait_s
+        self.wait_s = wait_s
 
     def look_up(self, host: str, port: int, **_kind: int) -> list[tuple[Any, ...]]:
         """Stand in for `socket.getaddrinfo`."""
@@ -70,7 +70,7 @@ class Internet:
         self.requests.append(request.decode())
         path = request.split(b" ")[1].decode()
         for number, piece in enumerate(self.answers[path]):
-            time.sleep(self._wait_s if number else 0)
+            time.sleep(self.wait_s if number else 0)
             connection.sendall(piece)
 
 

@@ -171,6 +171,8 @@ ADDRESSES = {
     "http://[::1/": "This is not an address. Expected https://\u2026",
     f"http://{'a' * 64}.example/": "This is not an address. Expected https://\u2026",
     "http://pictures.example\\@inner/": "An address with a user's name or password is not fetched.",
+    "http://[zz]/": "This is not an address. Expected https://\u2026",
+    "http://pictures.example/\ud800": "This is not an address. Expected https://\u2026",
     "http://pictures example/": NOWHERE,
     "http://pictures.example/" + "a" * 2000: "The address has more than 2000 characters.",
 }
@@ -210,6 +212,8 @@ def test_redirects_are_followed(net: Internet, fetcher: Fetcher) -> None:
         ("http://169.254.169.254/latest/meta-data/", NOWHERE),
         ("file:///etc/passwd", ADDRESSES["file:///etc/passwd"]),
         ("http://pictures.example:22/", ADDRESSES["http://pictures.example:8080/"]),
+        ("http://[::1", ADDRESSES["http://[::1/"]),
+        ("http://[zz]/", ADDRESSES["http://[::1/"]),
         ("/loop", "The address leads on more than 3 times."),
     ],
 )
@@ -229,6 +233,11 @@ ANSWERS = {
     "chunked": ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                  + b"3e8\r\n" + b"x" * 1000 + b"\r\n"] + [b"3e8\r\n" + b"x" * 1000 + b"\r\n"] * 2,
                 "larger than 2 kB"),
+    "chunk of less than 0": ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nx"],
+                             "cannot be reached, or is no web server"),
+    "chunk of -1": ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nx"],
+                    "cannot be reached, or is no web server"),
+    "compressed": ([response(PICTURE, "Content-Encoding: gzip\r\n")], "picture compressed"),
     "not there": ([response(b"", status="404 Not Found")], "answers with status 404"),
     "broke off": ([b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nx"], "broke off before its end"),
     "no http": ([b"SSH-2.0-OpenSSH_9.2p1\r\n"], "cannot be reached, or is no web server"),
@@ -250,6 +259,26 @@ def test_what_a_host_answers_beside_a_picture(
     monkeypatch.setattr(fetched, "SECONDS", 0.4)
     net.answers["/x"] = pieces
     assert re.search(told, refusal(fetcher, "http://pictures.example/x"))
+
+
+def test_a_chunk_of_no_size_is_not_read_to_its_end(
+    net: Internet, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk of the size -1 is read by Python to the end; the server hangs up long before."""
+    monkeypatch.setattr(fetched, "_HEAD_ROOM", 100_000)
+    sent: list[int] = []
+
+    def drip() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n"
+        for _time in range(64):
+            yield bytes(1_000_000)
+            sent.append(1_000_000)
+
+    net.wait_s = 0
+    net.answers["/endless"] = drip()
+    told = "The picture is larger than 2 kB, the limit."
+    assert refusal(fetcher, "http://pictures.example/endless") == told
+    assert len(sent) < 16
 
 
 def test_a_look_up_that_takes_too_long(

@@ -17,7 +17,7 @@ from functools import cache
 from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from urllib.parse import quote, urljoin, urlsplit
 
 from podium import __version__
@@ -40,6 +40,9 @@ _PORTS: Final = {"http": 80, "https": 443}
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MAX_TRIED: Final = 4
 _URL_SIGNS: Final = "/%:=&?~+!$,;'@()*"
+_HEAD_ROOM: Final = 1_000_000
+"""Bytes that may come beside those of a picture: headers, and the sizes of its chunks."""
+_NO_ADDRESS: Final = said("This is not an address. Expected https://…")
 
 _UNICAST: Final = ip_network("2000::/3")  # all that IANA has given out of IPv6
 _NAT64: Final = ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address stands at its end
@@ -113,33 +116,34 @@ class Fetcher:
         ends = time.monotonic() + SECONDS
         try:
             for _redirect in range(1 + MAX_REDIRECTS):
-                body, address = self._step(_target(address), address, ends)
+                body, leads_to = self._step(_target(address), ends)
                 if body is not None:
                     return body
+                address = _joined(address, leads_to)
         except TimeoutError as err:
             late = said("The picture did not come within %(seconds)d s.", seconds=SECONDS)
             raise _NotFetched(late) from err
         except ssl.SSLError as err:
             raise _NotFetched(said("The host has no valid certificate for https.")) from err
-        except (OSError, HTTPException) as err:
+        except (OSError, HTTPException, ValueError) as err:  # `http.client` raises all three
             raise _NotFetched(said("The host cannot be reached, or is no web server.")) from err
         raise _NotFetched(
             said("The address leads on more than %(count)d times.", count=MAX_REDIRECTS)
         )
 
-    def _step(self, target: _Target, address: str, ends: float) -> tuple[bytes | None, str]:
-        """Return what a host answers: a body, or None and the address that it points to."""
+    def _step(self, target: _Target, ends: float) -> tuple[bytes | None, str]:
+        """Return what a host answers: a body, or None and where it points to."""
         addresses = self._look_up(target, ends)
         with _connected(addresses, target, ends) as connection:
-            response = _ask(connection, target, ends)
+            response = _ask(_Source(connection, ends, self._limit), target)
             if response.status in _REDIRECTS:
-                return None, urljoin(address, response.getheader("Location") or "")
+                return None, response.getheader("Location") or ""
             if response.status != 200:
                 status = response.status
                 raise _NotFetched(
                     said("There is no picture: the host answers with status %(code)d.", code=status)
                 )
-            return self._read(response), address
+            return self._read(response), ""
 
     def _look_up(self, target: _Target, ends: float) -> list[str]:
         """Return a host's addresses, all of them public.
@@ -162,12 +166,14 @@ class Fetcher:
         return addresses
 
     def _read(self, response: HTTPResponse) -> bytes:
+        if response.getheader("Content-Encoding", "identity").lower() != "identity":
+            raise _NotFetched(
+                said("The host sends the picture compressed, which is not read. Send it as a file.")
+            )
         announced = response.length or 0
         body = response.read(self._limit + 1) if announced <= self._limit else b""
         if announced > self._limit or len(body) > self._limit:
-            raise _NotFetched(
-                said("The picture is larger than %(limit)s, the limit.", limit=self._limit)
-            )
+            raise _too_large(self._limit)
         if len(body) < announced:
             raise _NotFetched(said("The picture broke off before its end. Try again."))
         return body
@@ -175,6 +181,10 @@ class Fetcher:
 
 class _NotFetched(Exception):
     """Why there is no picture, in words for a visitor."""
+
+
+def _too_large(limit: Size) -> _NotFetched:
+    return _NotFetched(said("The picture is larger than %(limit)s, the limit.", limit=limit))
 
 
 class _Target(NamedTuple):
@@ -203,8 +213,10 @@ def _target(address: str) -> _Target:
         parts = urlsplit(address)
         port = parts.port
         host = (parts.hostname or "").rstrip(".").encode("idna").decode()
+        query = f"?{parts.query}" if parts.query else ""
+        path = quote((parts.path or "/") + query, safe=_URL_SIGNS)
     except ValueError as err:
-        raise _NotFetched(said("This is not an address. Expected https://…")) from err
+        raise _NotFetched(_NO_ADDRESS) from err
     if parts.scheme not in _PORTS or not host:
         raise _NotFetched(said("Expected an address that begins with https:// or http://"))
     if parts.username is not None or parts.password is not None:
@@ -213,8 +225,15 @@ def _target(address: str) -> _Target:
         raise _NotFetched(said("An address with a port of its own is not fetched."))
     if not all(letter.isalnum() or letter in "-_.:" for letter in host):
         raise _NotFetched(said("There is no such host on the public internet."))
-    query = f"?{parts.query}" if parts.query else ""
-    return _Target(parts.scheme, host, quote((parts.path or "/") + query, safe=_URL_SIGNS))
+    return _Target(parts.scheme, host, path)
+
+
+def _joined(address: str, leads_to: str) -> str:
+    """Return where a redirect leads, which may be told from where it stands."""
+    try:
+        return urljoin(address, leads_to)
+    except ValueError as err:
+        raise _NotFetched(_NO_ADDRESS) from err
 
 
 def _connected(addresses: Sequence[str], target: _Target, ends: float) -> socket.socket:
@@ -246,7 +265,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _ask(connection: socket.socket, target: _Target, ends: float) -> HTTPResponse:
+def _ask(source: _Source, target: _Target) -> HTTPResponse:
     """Return the head of a host's response; its body is read from it."""
     request = (
         f"GET {target.path} HTTP/1.1\r\nHost: {target.named}\r\n"
@@ -254,20 +273,29 @@ def _ask(connection: socket.socket, target: _Target, ends: float) -> HTTPRespons
         # A packed body could be far larger than what is read of it.
         "Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
     )
-    connection.settimeout(_left(ends))
-    connection.sendall(request.encode("ascii"))
-    source: Any = _Source(connection, ends)
-    response = HTTPResponse(source, method="GET")
+    source.send(request.encode("ascii"))
+    response = HTTPResponse(cast(Any, source), method="GET")
     response.begin()
     return response
 
 
 class _Source(RawIOBase):
-    """What comes over a connection, until the time is over, however slowly it drips."""
+    """What comes over a connection, until the time is over, however slowly it drips.
 
-    def __init__(self, connection: socket.socket, ends: float) -> None:
+    It bounds what comes, since `http.client` of Python 3.11 does not: after a chunk of the size
+    -1 it reads to the end, whatever it was asked for.
+    """
+
+    def __init__(self, connection: socket.socket, ends: float, limit: Size) -> None:
         self._connection = connection
         self._ends = ends
+        self._limit = limit
+        self._came = 0
+
+    def send(self, request: bytes) -> None:
+        """Send a request, for which this is the response."""
+        self._connection.settimeout(_left(self._ends))
+        self._connection.sendall(request)
 
     def makefile(self, _mode: str) -> BufferedReader:
         """Return a reader of it, as `http.client` asks for one."""
@@ -280,7 +308,11 @@ class _Source(RawIOBase):
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Return how many bytes came; 0 at the end."""
         self._connection.settimeout(_left(self._ends))
-        return self._connection.recv_into(buffer)
+        came = self._connection.recv_into(buffer)
+        self._came += came
+        if self._came > self._limit + _HEAD_ROOM:
+            raise _too_large(self._limit)
+        return came
 
 
 def _left(ends: float) -> float:

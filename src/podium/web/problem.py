@@ -13,7 +13,7 @@ from podium.errors import ModelError, Overloaded, RequestError
 from podium.messages import plain, said, told_by
 from podium.web.http import Reply
 
-PROBLEM = "application/problem+json"
+PROBLEM: Final = "application/problem+json"
 
 _TITLES: Final = {
     400: said("Bad Request"), 403: said("Forbidden"), 404: said("Not Found"),

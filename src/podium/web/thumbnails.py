@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -10,12 +10,14 @@ from typing import Final
 from flask import Blueprint, Response, abort, request
 
 from podium.pipeline.photo import open_image
+from podium.web.page.picture import encoded
 from podium.web.site import site
 
 SIDE: Final = 288
 """Pixels of the longer side: twice as many as are shown, for dense screens."""
 _KEPT: Final = 64
 _QUALITY: Final = 75
+_one_at_a_time = threading.Lock()
 
 thumbnails = Blueprint("thumbnails", __name__)
 
@@ -36,9 +38,11 @@ def show(name: str) -> Response:
 
 @lru_cache(maxsize=_KEPT)
 def _small(path: Path, _changed: int) -> bytes:
-    """Return a picture as a WebP of at most SIDE pixels; it is made once for each change."""
-    image = open_image(path.read_bytes())
-    image.thumbnail((SIDE, SIDE))
-    body = io.BytesIO()
-    image.save(body, "WEBP", quality=_QUALITY)
-    return body.getvalue()
+    """Return a picture as a WebP of at most SIDE pixels; it is made once for each change.
+
+    A page asks for all at once; one at a time keeps no more than one large picture in memory.
+    """
+    with _one_at_a_time:
+        image = open_image(path.read_bytes())
+        image.thumbnail((SIDE, SIDE))
+    return encoded(image, "WEBP", quality=_QUALITY)

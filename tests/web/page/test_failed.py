@@ -144,6 +144,6 @@ def test_a_thousand_classes(client: FlaskClient) -> None:
     tables = [one for one in page.by_id("answer").inside if one.tag == "table"]
     assert [sum(one.tag == "tr" for one in table.inside) for table in tables] == [5, 95]
     told = panel(page)
-    assert "95 more classes" in told
+    assert "The next 95 of 1,000 classes" in told
     assert "These are the likeliest of 1,000 classes; the API tells all of them." in told
     assert len(text) < 60_000

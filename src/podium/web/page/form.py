@@ -20,7 +20,7 @@ from podium.web.calls import Call, calls_with, field_text
 from podium.web.language import translated
 from podium.web.page.picture import data_url
 
-PREVIEW_PIXELS = 320
+PREVIEW_PIXELS: Final = 320
 ALL_MODELS: Final = "*"
 """What the form sends as its model to have every model answer; no model can have this name."""
 FEW_CHOICES: Final = 5

@@ -91,6 +91,7 @@
     slider.classList.toggle("unset", Number.isNaN(number));
     if (Number.isNaN(number)) slider.value = (Number(slider.min) + Number(slider.max)) / 2;
     else slider.value = number;
+    slider.ariaValueText = Number.isNaN(number) ? t("not set") : null;
   }
 
   function showOutside(note) {
