@@ -69,6 +69,7 @@ class Guard:
             signal.signal(one, lambda *_: None)
         # The keeper writes nothing to a worker's standard input: what can be read is its end.
         self._heard = [sys.stdin.fileno(), heard]
+        beat()  # at once: a worker whose first job ends it has come to its work all the same
         threading.Thread(target=self._watch, name="guard", daemon=True).start()
 
     def hold(self, job_id: str | None) -> None:
