@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expect
 
 from podium.cli import DEMOS
 from tests.browser.conftest import opened
@@ -324,9 +324,11 @@ def test_a_running_data_set_is_cancelled(page: Page, penguins_url: str, tmp_path
 
 def test_a_poll_that_changes_nothing(page: Page, penguins_url: str, tmp_path: Path) -> None:
     """What a waiting data set's page has already is not sent again; the page stays as it is."""
-    before = page.request.post(
-        f"{penguins_url}datasets", multipart={"file": table(tmp_path, times=600)}
-    ).headers["location"]
+    file: FilePayload = {
+        "name": "birds.csv", "mimeType": "text/csv", "buffer": table(tmp_path, times=600).read_bytes()
+    }  # fmt: skip
+    sent = page.request.post(f"{penguins_url}datasets", multipart={"file": file})
+    before = sent.headers["location"]
     score(page, penguins_url, table(tmp_path))
     with page.expect_response(lambda answer: answer.status == 304, timeout=LONG_MS) as same:
         pass
