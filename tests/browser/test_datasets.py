@@ -324,9 +324,8 @@ def test_a_running_data_set_is_cancelled(page: Page, penguins_url: str, tmp_path
 
 def test_a_poll_that_changes_nothing(page: Page, penguins_url: str, tmp_path: Path) -> None:
     """What a waiting data set's page has already is not sent again; the page stays as it is."""
-    file: FilePayload = {
-        "name": "birds.csv", "mimeType": "text/csv", "buffer": table(tmp_path, times=600).read_bytes()
-    }  # fmt: skip
+    rows = table(tmp_path, times=600).read_bytes()
+    file: FilePayload = {"name": "birds.csv", "mimeType": "text/csv", "buffer": rows}
     sent = page.request.post(f"{penguins_url}datasets", multipart={"file": file})
     before = sent.headers["location"]
     score(page, penguins_url, table(tmp_path))
