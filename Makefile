@@ -4,10 +4,10 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test lint format docs bench texts lighthouse screenshots vendor clean
+.PHONY: help demo test test-container lint format docs bench texts lighthouse screenshots vendor clean
 
 help:  ## Say what there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 demo: .venv/demo.stamp  ## Serve the default demo on http://localhost:5000
 	@$(BIN)/podium demo $(ARGS)
@@ -17,12 +17,18 @@ test: .venv/test.stamp  ## Install what the tests need and run all of them
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/bandit -q -r src -c pyproject.toml
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+test-container: .venv/container.stamp  ## Build containers with a real engine, and run them; as root
+	@sh scripts/setup container-packages
+	$(BIN)/pytest tests/container $(ARGS)
 
 lint: .venv/test.stamp  ## Check style and types alone
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/bandit -q -r src -c pyproject.toml
 
 format: .venv/test.stamp  ## Put the code into its format
 	$(BIN)/ruff check --fix
@@ -58,6 +64,10 @@ clean:  ## Remove what was installed and built
 .venv/test.stamp: pyproject.toml constraints.txt scripts/setup
 	@PYTHON='$(PYTHON)' sh scripts/setup venv .venv '.[all,dev]'
 	@touch $@ .venv/demo.stamp
+
+.venv/container.stamp: .venv/test.stamp tests/container/requirements.txt
+	@PYTHON='$(PYTHON)' sh scripts/setup venv .venv '.[all,dev]' tests/container/requirements.txt
+	@touch $@
 
 .build/bench/bench.stamp: pyproject.toml constraints.txt benchmarks/requirements.txt scripts/setup
 	@PYTHON='$(PYTHON)' sh scripts/setup venv .build/bench/venv '.[sklearn]' benchmarks/requirements.txt

@@ -7,18 +7,24 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from podium.cli import DEMOS
+from podium.errors import KeysError
 from podium.folder import parse
+from podium.jobs.state import state_folder
+from podium.keys import CredentialsFile
 
 EIGHT: Final = 8
 ROWS: Final = 1_000_000
 """The rows of the data set."""
 FEATURES: Final = tuple(f"x{index}" for index in range(5))
 BOUNDARY: Final = "benchmark"
+KEY: Final = "benchmark"
 
 
 class Disagreement(Exception):
@@ -46,6 +52,7 @@ class Case:
     tolerance: float = 1e-4
     passes: int = 1
     file: Path | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def make_cases(folder: Path) -> list[Case]:
@@ -53,7 +60,8 @@ def make_cases(folder: Path) -> list[Case]:
     photos = folder / "photos"
     _make_once(photos, _make_photos)
     return [_row_case(folder / "row"), _photo_case(photos), _phone_case(photos),
-            _eight_case(photos), _passes_case(), _dataset_case(folder)]  # fmt: skip
+            _eight_case(photos), _passes_case(), _dataset_case(folder),
+            _guarded_case(folder)]  # fmt: skip
 
 
 def _row_case(folder: Path) -> Case:
@@ -64,10 +72,23 @@ def _row_case(folder: Path) -> Case:
     return Case("row", title, folder, body, body, "application/json")
 
 
+def _guarded_case(folder: Path) -> Case:
+    guarded = folder / "guarded"
+    _make_once(guarded, partial(_make_guarded, folder / "row"))
+    credentials = CredentialsFile(state_folder(guarded).path)
+    with suppress(KeysError):  # that of the run before
+        credentials.revoke(KEY)
+    header = "Authorization", f"Bearer {credentials.add(KEY)}"
+    title = "(g) the row of (a) with a key, a rate that is counted, metrics, and its log as JSON"
+    return replace(_row_case(folder / "row"), name="guarded", title=title, folder=guarded,
+                   headers=(header,))  # fmt: skip
+
+
 def _photo_case(folder: Path) -> Case:
     jpeg = (folder / "photo.jpg").read_bytes()
     title = f"(b) a JPEG of {len(jpeg) / 1000:.0f} kB to EfficientNet-Lite0"
-    return _form_case("photo", title, folder, jpeg)
+    servers = ("hand-written", "Podium", "nginx, Podium", "nginx with TLS, Podium")
+    return replace(_form_case("photo", title, folder, jpeg), servers=servers)
 
 
 def _phone_case(folder: Path) -> Case:
@@ -143,6 +164,12 @@ def _make_row(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(graph.SerializeToString())
     features = "".join(f'\n[[features]]\nname = "{name}"\n' for name in FEATURES)
     _describe(folder, "Row", ["0", "1", "2", "3"], features)
+
+
+def _make_guarded(row: Path, folder: Path) -> None:
+    shutil.copytree(row, folder, dirs_exist_ok=True)
+    with (folder / "podium.toml").open("a") as toml:
+        toml.write('\n[access]\nrequire = ["key"]\nrate = "999999/s"\n')
 
 
 def _make_dataset(folder: Path) -> None:

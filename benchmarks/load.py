@@ -23,7 +23,7 @@ SCRIPT: Final = """\
 local file = io.open("{body}", "rb")
 wrk.method = "POST"
 wrk.body = file:read("*a")
-wrk.headers["Content-Type"] = "{content_type}"
+{headers}
 file:close()
 
 function done(summary, latency, requests)
@@ -130,7 +130,9 @@ def _script(case: Case, work: Path) -> Path:
     body = work / f"{case.name}.body"
     body.write_bytes(case.body)
     script = work / f"{case.name}.lua"
-    script.write_text(SCRIPT.format(body=body, content_type=case.content_type))
+    told = (("Content-Type", case.content_type), *case.headers)
+    headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in told)
+    script.write_text(SCRIPT.format(body=body, headers=headers))
     return script
 
 

@@ -43,7 +43,7 @@ def answer_of(case: Case) -> dict[str, float]:
     """Return the probability of every label."""
     outputs = make_loop(case.folder, case.item)()
     values = next(array for array in outputs.values() if array.dtype.kind == "f")[0]
-    if case.name != "row":
+    if case.content_type.startswith("multipart"):
         exponents = np.exp(values - values.max())
         values = exponents / exponents.sum()
     labels = (case.folder / "labels.txt").read_text().split("\n")

@@ -73,6 +73,8 @@ COMPARISONS: Final = (
     Comparison("photo", 1, "Podium", "raw loop"),
     Comparison("photo", 16, "Podium", "hand-written"),
     Comparison("photo", 16, "Podium", "raw loop", least=0.95),
+    Comparison("photo", 16, "nginx, Podium", "Podium", least=0.9),
+    Comparison("photo", 16, "nginx with TLS, Podium", "Podium"),
     Comparison("phone", 1, "Podium", "hand-written", "p50", most=0.4),
     Comparison("phone", 1, "Podium", "raw loop", "p50"),
     Comparison("eight", 1, "one request of 8", "8 requests"),
@@ -81,6 +83,9 @@ COMPARISONS: Final = (
     Comparison("passes", 1, "Podium", None, "p50", most=10),
     Comparison("dataset", 1, "Podium", "bare loop", least=0.5),
     Comparison("dataset", 1, "Podium", "bare loop, pyarrow"),
+    Comparison("guarded", 1, "Podium", "hand-written"),
+    Comparison("guarded", 16, "Podium", "hand-written", least=1.5),
+    Comparison("guarded", 16, "Podium", "raw loop"),
 )
 
 Table = list[tuple[str, ...]]

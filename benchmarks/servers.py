@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -40,7 +41,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where it takes requests."""
-        return f"http://127.0.0.1:{self.port}/predict"
+        return f"{'https' if self.name == TLS else 'http'}://127.0.0.1:{self.port}/predict"
 
     def ask(self, case: Case) -> list[dict[str, Any]]:
         """Return the answers to the case's request, one an item.
@@ -48,9 +49,10 @@ class Server:
         Raises:
             OSError: there was none, or one of another status than 200.
         """
-        headers = {"Content-Type": case.content_type}
+        headers = {"Content-Type": case.content_type, **dict(case.headers)}
         request = urllib.request.Request(self.url, case.body, headers)  # noqa: S310  http alone
-        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
+        trust = ssl._create_unverified_context()  # noqa: S323  a certificate made for this
+        with urllib.request.urlopen(request, timeout=10, context=trust) as reply:  # noqa: S310
             answers: list[dict[str, Any]] = json.load(reply)["predictions"]
         return answers
 
@@ -70,12 +72,27 @@ def podium_command(case: Case, port: int) -> list[str]:
 def handwritten_command(case: Case, port: int) -> list[str]:
     """Return the command that serves a case with its hand-written server."""
     gunicorn = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
-    module = "row" if case.name == "row" else "photo"
+    module = "photo" if case.content_type.startswith("multipart") else "row"
     size = ["--workers", str(available_cpus()), "--worker-class", "gthread", "--threads", "4"]
     return [*gunicorn, *size, f"benchmarks.handwritten.{module}:app"]
 
 
-COMMANDS: Final = {"hand-written": handwritten_command, "Podium": podium_command}
+def front_command(case: Case, port: int) -> list[str]:
+    """Return the command that serves a case with Podium behind nginx."""
+    return [sys.executable, "-m", "benchmarks.front", str(case.folder), str(port)]
+
+
+def tls_command(case: Case, port: int) -> list[str]:
+    """Return the command that serves a case with Podium behind nginx with TLS."""
+    return [*front_command(case, port), "--tls"]
+
+
+NGINX: Final = "nginx, Podium"
+TLS: Final = "nginx with TLS, Podium"
+COMMANDS: Final = {
+    "hand-written": handwritten_command, "Podium": podium_command, NGINX: front_command,
+    TLS: tls_command,
+}  # fmt: skip
 
 
 @contextmanager

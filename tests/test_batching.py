@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image as pil
 
-from podium.batching import MERGED_PIXELS, Answered, Batching, Decode
+from podium.batching import MERGED_PIXELS, Answered, Batching, Request
 from podium.errors import FieldError, InvalidInput, ModelError
 from podium.options import Options
 from podium.pipeline.decode import Items
@@ -35,7 +35,7 @@ class Doubler:
         made = [ValuePrediction(2 * n, None, ValueUncertainty(), []) for n in numbers]
         return ValueAnswer(options.model or "m", "1", made)
 
-    def answer(self, requests: Sequence[Decode], merges: bool = True) -> list[Any]:
+    def answer(self, requests: Sequence[Request], merges: bool = True) -> list[Any]:
         """Return each request's values, or what went wrong."""
         found = dict(Batching(self.predict, lambda _: merges, MOST)(requests))
         assert len(found) == len(requests)
@@ -44,15 +44,15 @@ class Doubler:
                 for _, result in sorted(found.items())]  # fmt: skip
 
 
-def rows(*numbers: float, options: Options = DEFAULT) -> Decode:
+def rows(*numbers: float, options: Options = DEFAULT) -> Request:
     """Return a request of rows of one number."""
     items: list[Row] = [(number,) for number in numbers]
-    return lambda: (items, options)
+    return Request(lambda: (items, options))
 
 
-def image(width: int, height: int = 1000) -> Decode:
+def image(width: int, height: int = 1000) -> Request:
     """Return a request of one image."""
-    return lambda: ([pil.new("L", (width, height))], DEFAULT)
+    return Request(lambda: ([pil.new("L", (width, height))], DEFAULT))
 
 
 def wrong() -> tuple[Items, Options]:
@@ -80,7 +80,7 @@ def test_what_takes_long_comes_last() -> None:
     found = Batching(model.predict, lambda _: True, MOST)(asked)
     assert [number for number, _ in found] == [1, 2, 0]
     found = Batching(model.predict, lambda options: options == DEFAULT, MOST)(
-        [rows(1, options=OTHER), wrong, rows(2)]
+        [rows(1, options=OTHER), Request(wrong), rows(2)]
     )
     assert [number for number, _ in found] == [1, 2, 0]
 
@@ -88,7 +88,7 @@ def test_what_takes_long_comes_last() -> None:
 def test_a_large_request_is_answered_before_the_next_is_decoded() -> None:
     """No more is held in memory than one batch and one request."""
     model = Doubler()
-    asked = [image(2 * MERGED_PIXELS // 1000), wrong]
+    asked = [image(2 * MERGED_PIXELS // 1000), Request(wrong)]
     found = Batching(model.predict, lambda _: True, MOST)(asked)
     assert [number for number, _ in found] == [0, 1]
 
@@ -96,7 +96,7 @@ def test_a_large_request_is_answered_before_the_next_is_decoded() -> None:
 def test_answers_come_when_they_are_there() -> None:
     """What is wrong is told at once, and a batch's answers before the next batch is begun."""
     model = Doubler()
-    asked = [rows(1), wrong, rows(2, options=OTHER)]
+    asked = [rows(1), Request(wrong), rows(2, options=OTHER)]
     found = Batching(model.predict, lambda _: True, MOST)(asked)
     assert next(found)[0] == 1
     assert (next(found)[0], model.batches) == (0, [[1]])
@@ -106,7 +106,7 @@ def test_answers_come_when_they_are_there() -> None:
 def test_a_request_that_cannot_be_decoded_fails_alone() -> None:
     """What is wrong with one request is told to it; the others are answered together."""
     model = Doubler()
-    found = model.answer([rows(1), wrong, rows(2)])
+    found = model.answer([rows(1), Request(wrong), rows(2)])
     assert (found[0], found[2]) == ([2], [4])
     assert "is wrong" in found[1]
     assert model.batches == [[1, 2]]
@@ -144,7 +144,7 @@ def test_what_must_not_be_merged_is_not() -> None:
     ],
     ids=["items", "a large request", "pixels", "a large image"],
 )
-def test_batches_are_bounded(requests: list[Decode], sizes: list[int]) -> None:
+def test_batches_are_bounded(requests: list[Request], sizes: list[int]) -> None:
     """A batch has so many items and pixels, so that what is decoded at a time is bounded."""
     model = Doubler()
     model.answer(requests)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,9 @@ from podium.options import Options
 from podium.pipeline.calibration import Calibration
 from podium.pipeline.conformal import Coverage, Fit
 from podium.web import wsgi
-from podium.web.body import BodyReader
-from podium.web.wsgi import create_pages
 from tests.conformance.cases import build
 from tests.conformance.onnx_cases import CASES as ONNX
+from tests.support.pages import client_of
 
 CASES = {case.name: case for case in ONNX}
 ROW: Any = [(1.0, 2.0, 3.0)]
@@ -236,13 +234,12 @@ def test_check_tells_what_keeps_a_calibration_from_being_applied(folder: Path) -
 
 
 def test_the_server_logs_what_is_served_uncalibrated(
-    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A worker that starts logs a line for each calibration that it does not apply."""
     keep(folder, version="abcdef")
     app = App(folder)
-    monkeypatch.setattr(logging.getLogger("podium"), "propagate", True)
-    wsgi._load_rest(app)
+    wsgi.load_rest(app)
     told = [record.getMessage() for record in caplog.records]
     assert told == [f"Model 'm' is served uncalibrated: {app.kept('m').trouble}"]
 
@@ -250,10 +247,7 @@ def test_the_server_logs_what_is_served_uncalibrated(
 def test_models_tell_their_calibration(folder: Path) -> None:
     """GET /models has what each model's sets rest on, and its card has it in words."""
     keep(folder)
-    app = App(folder)
-    client = create_pages(
-        app, BodyReader(app.signature, app.spec.limits, app.names, app.image_of)
-    ).test_client()
+    client = client_of(folder)
     (model,) = msgspec.json.decode(client.get("/models").data)["models"]
     assert model["calibration"] == {
         "method": "lac", "confidence_level": 0.8, "temperature": 1.5, "coverage": 0.825,
@@ -270,8 +264,5 @@ def test_models_tell_their_calibration(folder: Path) -> None:
 def test_a_calibration_is_no_download(folder: Path) -> None:
     """The file beside the model is sent to nobody, as long as podium.toml does not offer it."""
     keep(folder)
-    app = App(folder)
-    client = create_pages(
-        app, BodyReader(app.signature, app.spec.limits, app.names, app.image_of)
-    ).test_client()
+    client = client_of(folder)
     assert json.loads(client.get("/files/models/m.calibration.json").data)["status"] == 404

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from podium import app
+from podium import app, check
 from podium.check import ExampleReport, ModelReport, Report, check_application, render_report
 from podium.errors import SpecError
 from podium.runtimes import Model, Source, load
@@ -273,3 +273,22 @@ def test_what_the_introduction_cannot_show_is_noted(tmp_path: Path) -> None:
         "picture of one of the kinds .png, .jpg, .jpeg, .gif, .webp, .avif",
         "about.md: 'gone.pdf' is not there",
     )
+
+
+@pytest.mark.parametrize(
+    ("server", "large", "told"),
+    [('workers = 4', 1, True), ('workers = 1', 1, False), ('workers = 4', 10_000_000, False),
+     ('workers = 4\nengine = "gunicorn"', 1, False)],
+    ids=["several copies", "one copy", "small", "shared"],
+)  # fmt: skip
+def test_large_models_of_several_workers_are_noted(
+    server: str, large: int, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each web worker would load many bytes, the engine that has them once is told of."""
+    monkeypatch.setattr(check, "LARGE", large)
+    report = check_application(application(tmp_path, f"[server]\n{server}\n"))
+    note = (
+        "server.engine: the models' files have 0 MB, and each of 4 web workers loads them. "
+        'With engine = "gunicorn" they are in memory once.'
+    )
+    assert report.notes == ((note,) if told else ())

@@ -274,6 +274,19 @@ def test_serve_hands_its_options_on(calls: list[tuple[Path, ServeOptions]], tmp_
     assert calls == [(tmp_path, ServeOptions("0.0.0.0", 8080, 2, 3, *kept, True))]  # noqa: S104
 
 
+def test_serve_behind_a_proxy(calls: list[tuple[Path, ServeOptions]], tmp_path: Path) -> None:
+    """The socket and what a proxy needs reach the server; a prefix is taken with its slash, too."""
+    podium("serve", tmp_path, "--socket", tmp_path / "s", "--proxies", 2, "--base-path", "/a/b/")
+    wanted = ServeOptions(socket=tmp_path / "s", proxies=2, base_path="/a/b")
+    assert calls == [(tmp_path, wanted)]
+
+
+def test_serve_in_a_container(calls: list[tuple[Path, ServeOptions]], tmp_path: Path) -> None:
+    """PORT names the port, as platforms say it; data sets may be left to a worker elsewhere."""
+    podium("serve", tmp_path, "--no-worker", env={"PORT": "8080"})
+    assert calls == [(tmp_path, ServeOptions(port=8080, worker=False))]
+
+
 def test_serve_listens_on_this_machine_alone_by_default(
     calls: list[tuple[Path, ServeOptions]], tmp_path: Path
 ) -> None:
@@ -291,7 +304,15 @@ def test_state_folder_from_the_environment(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--port", "70000"), ("--workers", "0"), ("--threads", "x"), ("--nothing",)]
+    "arguments",
+    [
+        ("--port", "70000"),
+        ("--workers", "0"),
+        ("--threads", "x"),
+        ("--nothing",),
+        ("--proxies", "-1"),
+        ("--base-path", "penguins"),
+    ],
 )
 def test_wrong_options_of_serve(
     arguments: tuple[str, ...], calls: list[tuple[Path, ServeOptions]], tmp_path: Path

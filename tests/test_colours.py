@@ -16,6 +16,7 @@ from podium.colours import (
     contrast,
     mixed,
     nearest_shade,
+    on_dark,
     shades_of,
     worst_contrast,
 )
@@ -64,6 +65,21 @@ def test_the_nearest_shade_keeps_hue_and_goes_no_further_than_needed() -> None:
     assert READABLE <= worst_contrast(shade, "light") < READABLE + 0.1
 
 
+@pytest.mark.parametrize(
+    ("colour", "dark"),
+    [("#111111", "#c5c5c5"), ("#000000", "#ffffff"), ("#001f3f", "#74b6ff")],
+)
+def test_what_is_nearly_black_is_light_on_dark_screens(colour: str, dark: str) -> None:
+    """Not grey, as what cannot be pressed: as light as it was dark, of the same hue."""
+    assert on_dark(colour) == dark
+
+
+@pytest.mark.parametrize("colour", ["#1f6f8b", "#0b3d2e", "#0000ff"])
+def test_other_colours_are_on_dark_screens_as_light_as_they_need(colour: str) -> None:
+    """The nearest lightness that is seen there."""
+    assert on_dark(colour) == nearest_shade(colour, "dark", SEEN)
+
+
 def test_mixing() -> None:
     """No part of the other is the one, all of it the other; between black and white is grey."""
     assert mixed("#1f6f8b", "#ffffff", 0) == "#1f6f8b"
@@ -80,7 +96,7 @@ def test_the_stylesheets_own_colours_are_the_shades_of_the_default() -> None:
     """What page.css says of grounds is what shades are computed from; its others are the shades."""
     light, dark = re.findall(r":root \{(.*?)\}", PAGE_CSS.read_text("utf-8"), re.DOTALL)[:2]
     accent = tokens(light)["accent"]
-    colours = {"light": accent, "dark": nearest_shade(accent, "dark", SEEN)}
+    colours = {"light": accent, "dark": on_dark(accent)}
     for scheme, block in (("light", light), ("dark", dark)):
         said, shades = tokens(block), shades_of(colours[scheme], scheme)
         assert (said["ground"], said["panel"]) == GROUNDS[scheme]

@@ -34,6 +34,15 @@ def test_quota_of_a_container(text: str, count: int, tmp_path: Path) -> None:
     assert available_cpus(tmp_path) == count
 
 
+@pytest.mark.parametrize(("quota", "count"), [("-1\n", 8), ("300000\n", 3), ("garbage", 8)])
+def test_quota_of_an_older_system(quota: str, count: int, tmp_path: Path) -> None:
+    """Version 1 of cgroups has a file for the quota and one for its period."""
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert available_cpus(tmp_path) == count
+
+
 def test_without_cgroups(tmp_path: Path) -> None:
     """Without a quota the processors of the process count."""
     assert available_cpus(tmp_path / "none") == 8

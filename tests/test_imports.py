@@ -117,6 +117,8 @@ BUT_MESSAGES = {name_of(file) for file in MODULES} - {"podium", "podium.messages
         ("podium.errors", BUT_MESSAGES - {"podium.errors"}),
         ("podium.catalogue", INSIDE | WEB | COMMANDS | SERVERS),
         ("podium.cpus", {"podium"}),
+        ("podium.hosting", INSIDE | WEB | COMMANDS),
+        ("podium.deploy", COMMANDS | FRAMEWORKS | {"podium.runtimes", "podium.pipeline"}),
         ("podium.strict", INSIDE | WEB | COMMANDS | {"podium.spec", "podium.signature"}),
         ("podium.spec", INSIDE | WEB | COMMANDS | {"podium.signature", "podium.options"}),
         ("podium.signature", INSIDE | WEB | COMMANDS),
@@ -136,6 +138,10 @@ BUT_MESSAGES = {name_of(file) for file in MODULES} - {"podium", "podium.messages
          WEB | COMMANDS | FRAMEWORKS | SERVERS | {"podium.production"}),
         ("podium.jobs", WEB | COMMANDS | SERVERS | FRAMEWORKS | {"podium.production"}),
         ("podium.production", WEB | INSIDE | COMMANDS | FRAMEWORKS),
+        ("podium.bundle",
+         WEB | COMMANDS | SERVERS | FRAMEWORKS | {"podium.container", "podium.deploy"}),
+        ("podium.container", WEB | COMMANDS | SERVERS | FRAMEWORKS | {"podium.pipeline"}),
+        ("podium.doctor", INSIDE | COMMANDS | SERVERS | FRAMEWORKS | {"podium.operate"}),
     ],
 )  # fmt: skip
 def test_layers(layer: str, forbidden: set[str]) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from podium import serve
 from podium.errors import ServeError
-from podium.serve import _application_of, _is_model
+from podium.production.keeper import Keeper
+from podium.serve import ServeOptions, _address, _application_of, _is_model
 from tests.conformance.graphs import linear
+from tests.support.apps import write_notes
+from tests.support.front import served_at
+from tests.support.missing import program
 from tests.support.server import running
 
 
@@ -66,3 +74,45 @@ def test_workers_that_all_fail_at_once_end_in_words(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "'rule:predict' in rule.py cannot be loaded: ZeroDivisionError" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_server_on_a_socket(tmp_path: Path) -> None:
+    """A server may listen on a file, for a proxy: it says so, and knows the path prefix."""
+    app = write_notes(tmp_path / "app")
+    with served_at(app, tmp_path, "--base-path", "/notes") as path:
+        log = (tmp_path / "server.log").read_text()
+        command = [program("curl", "curl"), "-sS", "--unix-socket", str(path)]
+        done = subprocess.run(  # noqa: S603  the program of this machine
+            [*command, "http://localhost/notes/openapi.json"], capture_output=True, check=True
+        )
+    assert log.splitlines()[0] == f"Notes: unix:{path}"
+    assert json.loads(done.stdout)["servers"] == [{"url": "/notes"}]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_worker_of_data_sets(asked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server keeps one alive, or none where they are left to `podium worker`."""
+    kept: list[Keeper] = []
+    call = ([sys.executable, "-c", "input()"], dict(os.environ))
+    monkeypatch.setattr(serve, "run", lambda *given: kept.append(given[3]))
+    monkeypatch.setattr(serve, "Keeper", partial(Keeper, first_s=0))
+    monkeypatch.setattr(serve, "worker_call", lambda _folder, _state: call)
+    app = write_notes(tmp_path / "app")
+    options = ServeOptions(port=0, state=tmp_path / "state", worker=asked)
+    serve.serve_application(app, options, lambda _line: None)
+    (keeper,) = kept
+    keeper.look()
+    try:
+        assert (keeper.pid is not None) is asked
+    finally:
+        keeper.stop()
+        keeper.wait()
+        keeper.let_go()
+
+
+def test_path_of_a_socket_that_is_too_long(tmp_path: Path) -> None:
+    """What the system could not bind is told before anything starts."""
+    options = ServeOptions(socket=tmp_path / ("s" * 100))
+    with pytest.raises(ServeError, match=r"longer than 103 bytes.*Choose a folder with a shorter"):
+        _address(options)

@@ -138,6 +138,18 @@ def test_texts_of_a_form(feature: Feature, text: str, value: Any) -> None:
     assert (found, type(found)) == (value, type(value))
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("9223372036854775807", 2**63 - 1), ("9007199254740993", 2**53 + 1), ("3", 3)],
+)
+def test_a_form_keeps_every_digit_of_a_whole_number(text: str, count: int) -> None:
+    """A number that no float can hold is read as it stands."""
+    row = SIGNATURE.parse_row({"length": "1", "count": text, "flag": "on"})
+    assert count in row
+    with pytest.raises(InvalidInput):
+        SIGNATURE.parse_row({"length": "1", "count": "9223372036854775808", "flag": "on"})
+
+
 @pytest.mark.parametrize("text", ["1_000", "١٢", "infinity", "0x10", "1,5"])
 def test_texts_that_only_python_takes_for_numbers(text: str) -> None:
     """What is no number in a form or a CSV is not read as one; a decimal comma is no point."""

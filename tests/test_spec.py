@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+from typing import Annotated, Any, ClassVar, get_origin, get_type_hints
 
 import pytest
 
 from podium.errors import Mistake, SpecError
 from podium.folder import inside, parse
-from podium.spec import RESERVED, Feature, Limits, Spec
-from podium.strict import Period, Size
+from podium.spec import RESERVED, Deploy, Feature, Limits, Spec
+from podium.spec.deploy import CloudRun
+from podium.strict import Period, Size, Table
 
 HEAD = """
 title = "A"
@@ -61,7 +62,9 @@ def test_least_application(tmp_path: Path) -> None:
     assert (spec.server.workers, spec.server.threads, spec.server.engine) == (None, 8, "local")
     assert (spec.server.base_path, spec.server.hosts) == ("", ())
     assert (spec.history.on, spec.history.keep) == (False, Period(30 * 86400))
-    assert (spec.theme.colour, spec.theme.logo, spec.theme.font, spec.deploy) == (None,) * 3 + ({},)
+    assert (spec.theme.colour, spec.theme.logo, spec.theme.font, spec.deploy) == (None,) * 3 + (
+        Deploy(),
+    )
 
 
 def test_everything_that_the_design_names(tmp_path: Path) -> None:
@@ -139,7 +142,7 @@ region = "europe-west1"
     assert (spec.examples[0].expected, spec.examples[0].tolerance) == ("x", 0.0)
     assert (spec.limits.upload, spec.limits.timeout) == (Size(1_000_000), Period(120))
     assert spec.pipeline.postprocess == "package.steps:name"
-    assert spec.deploy == {"cloud-run": {"region": "europe-west1"}}
+    assert spec.deploy == Deploy(cloud_run=CloudRun(region="europe-west1"))
 
 
 def test_image_application(tmp_path: Path) -> None:
@@ -284,7 +287,7 @@ IMAGE = "[image]\nsize = [8, 8]\n"
         (MODEL, MODEL + '[[examples]]\ntitle = "A"\nimage = "m.onnx"',
          ("examples[0].inputs", "is missing; expected the features")),
         (MODEL, MODEL + '[server]\nengine = "ray"',
-         ("server.engine", "'ray' is not served by this version; use \"local\"")),
+         ("server.engine", '"ray" is not served by this version; use "local" or "gunicorn"')),
         (MODEL, MODEL + '[server]\nbase_path = "penguins"',
          ("server.base_path", "expected text; found 'penguins'. The path prefix behind a proxy, "
           "such as /penguins.")),
@@ -490,15 +493,25 @@ def test_file_in_place_of_a_folder(tmp_path: Path) -> None:
         parse(tmp_path / "file")
 
 
+def below(kind: type[Any]) -> set[type[Any]]:
+    """Return all classes that are of a kind."""
+    return {one for own in kind.__subclasses__() for one in {own, *below(own)}}
+
+
 def test_every_key_has_its_sentence() -> None:
     """Every key that is no table has a description for the reference."""
-    folder = Path(__file__).parents[1] / "src/podium/spec"
-    text = "".join(file.read_text() for file in folder.glob("*.py"))
     tables = {"task", "models", "features", "image", "text", "pipeline", "references", "examples",
-              "limits", "server", "history", "theme"}  # fmt: skip
-    bare = set(re.findall(r"^    (\w+): (?!Annotated|ClassVar)\S", text, re.MULTILINE))
+              "limits", "server", "access", "history", "theme", "deploy",
+              *Deploy.__struct_fields__}  # fmt: skip
+    bare = {
+        name
+        for table in below(Table)
+        if table.__module__.startswith("podium.spec")
+        for name, kind in get_type_hints(table, include_extras=True).items()
+        if get_origin(kind) not in (Annotated, ClassVar)
+    }
     assert bare == tables
-    assert set(Spec.__struct_fields__) >= tables
+    assert {*Spec.__struct_fields__, *Deploy.__struct_fields__} >= tables
 
 
 @pytest.mark.parametrize(

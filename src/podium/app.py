@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import structs
+from numpy.typing import NDArray
 
-from podium.batching import Answered, Batching, Decode
+from podium.batching import Answered, Batching, Decode, Request
 from podium.calibrated import Asked, Kept, calibration_file, read_calibration, settings_of
 from podium.cpus import available_cpus
 from podium.engines.local import LocalEngine
-from podium.errors import Mistake, ModelError, SpecError, UnknownModel
+from podium.errors import Mistake, ModelError, SpecError, TimedOut, UnknownModel
 from podium.folder import FILE, parse
+from podium.hosting import as_hosted, takes_datasets
+from podium.messages import plain
+from podium.metrics import LOAD_SECONDS, Tally
 from podium.options import Options
 from podium.pipeline import Pipeline, images_together, learn_labels, load_functions
 from podium.pipeline.decode import Items
@@ -74,22 +80,28 @@ class App:
             cannot be loaded.
     """
 
+    light = False
+    """Whether the models are elsewhere, and the maker's code with them."""
+
     def __init__(self, folder: Path, workers: int = 1, patient: bool = False) -> None:
         self.folder = folder.resolve()
         parsed = parse(self.folder)
-        self.spec: Spec = parsed.spec
+        self.spec: Spec = as_hosted(parsed.spec)
+        self.takes_datasets = takes_datasets()
         self._check_requirements()
-        self._functions = load_functions(self.folder, self.spec.pipeline)
+        self._functions = {} if self.light else load_functions(self.folder, self.spec.pipeline)
         self._threads = max(1, available_cpus() // workers)
         limits = self.spec.limits
         slots = min(limits.concurrency, self._threads)
         self._engine = LocalEngine(slots, limits.queue, math.inf if patient else limits.timeout)
-        self._batching = Batching(self.predict, self._merges, self._at_once)
+        self._batching = Batching(self.predict, self._merges, self._at_once, self._engine.until)
         self._specs = {spec.name: spec for spec in self.spec.models}
+        self._encoder = msgspec.json.Encoder(enc_hook=plain)
         self._served: dict[str, Served] = {}
         self._locks = {name: threading.Lock() for name in self._specs}
-        self.failures: dict[str, str] = {}
+        self._failures: dict[str, str] = {}
         self.signature = self._with_labels(Signature.of(parsed))
+        self._tally = Tally(self.names, self.signature.labels)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,6 +112,16 @@ class App:
     def ready(self) -> bool:
         """Whether every model is loaded and warm."""
         return len(self._served) == len(self._specs)
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The names of the models that are loaded."""
+        return tuple(self._served)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Why models could not be loaded, by their names."""
+        return self._failures
 
     @property
     def makes_maps(self) -> bool:
@@ -121,8 +143,19 @@ class App:
             raise UnknownModel(name, self.names)
         with self._locks[name]:
             if name not in self._served:
+                started = time.monotonic()
                 self._served[name] = self.load_model(self._specs[name])
+                place = LOAD_SECONDS.place(self.names.index(name))
+                LOAD_SECONDS.set(place, time.monotonic() - started)
             return self._served[name]
+
+    def begin(self) -> None:
+        """Load the default model.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        self.served()
 
     def await_model(self, name: str | None) -> None:
         """Load a model if it is known and not loaded yet, before a slot is taken for it."""
@@ -135,20 +168,43 @@ class App:
             try:
                 self.served(name)
             except ModelError as err:
-                self.failures[name] = str(err)
+                self._failures[name] = str(err)
                 yield name, err
             else:
                 yield name, None
 
-    def answer(self, decode: Decode) -> Answered:
+    def ends(self) -> float:
+        """Return by when a request that has just come must be answered, on the monotonic clock."""
+        return time.monotonic() + self.spec.limits.timeout
+
+    def answer(self, decode: Decode, ends: float) -> Answered:
         """Decode a request and answer it when there is room, maybe together with others.
 
         Raises:
             Overloaded: there is no room.
+            TimedOut: `ends` is over.
             RequestError: what `decode` raises.
             ModelError: the model fails.
         """
-        return self._engine.work(decode, self._batching)
+        answered = self._engine.work(Request(decode, ends), self._batching, ends)
+        self._tally.count(answered.answer)
+        return answered
+
+    def answer_json(self, decode: Decode, ends: float) -> bytes:
+        """Return `answer` as the JSON of the API."""
+        return self._encoder.encode(self.answer(decode, ends).answer)
+
+    def when_hung(self, tell: Callable[[int, TimedOut], None]) -> None:
+        """Let `tell` know of a thread that does not come back, to answer its request."""
+        self._engine.hung = tell
+
+    def draws(self, name: str) -> bool:
+        """Return whether single answers of a model differ by chance."""
+        return self.served(name).pipeline.draws
+
+    def picture(self, name: str, items: Items) -> NDArray[Any]:
+        """Return the first item's pixels as a model gets them, (height, width, channels)."""
+        return self.served(name).pipeline.picture(items)
 
     def predict(self, items: Items, options: Options) -> Answer:
         """Return the answer to items, at once and in this thread."""
@@ -257,7 +313,10 @@ class App:
         first = self.spec.models[0]
         own = self._signature_of(first, signature)
         learned = (learn_labels(own, load(source)) for source in self._sources(first, own))
-        labels = next(filter(None, learned), ())
+        return self._labelled(signature, next(filter(None, learned), ()))
+
+    def _labelled(self, signature: Signature, labels: tuple[str, ...]) -> Signature:
+        """Return the signature with the labels that the default model names, if they will do."""
         wrong = list(check_labels(labels)) if labels else [
             Mistake("labels", "is missing, and the default model names no classes")
         ]  # fmt: skip

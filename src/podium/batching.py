@@ -6,12 +6,14 @@ options, and a request that fails, fails alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from msgspec import structs
 from PIL.Image import Image
 
+from podium.metrics import BATCH_SIZE, WHOLE
 from podium.options import Options
 from podium.pipeline.decode import Items
 from podium.prediction import Answer
@@ -26,6 +28,13 @@ Decode = Callable[[], tuple[Items, Options]]
 """Decodes a request; raises RequestError for what is wrong with it."""
 
 
+class Request(NamedTuple):
+    """What waits for an answer, until `ends` on the monotonic clock."""
+
+    decode: Decode
+    ends: float = math.inf
+
+
 class Answered(NamedTuple):
     """A request's items and the answer to them."""
 
@@ -35,6 +44,7 @@ class Answered(NamedTuple):
 
 class _Decoded(NamedTuple):
     number: int
+    ends: float
     items: Items
     options: Options
 
@@ -43,7 +53,8 @@ class Batching:
     """Answers requests of one application.
 
     `predict` answers decoded items, best `most` at once; `merges` tells for which options their
-    number makes no difference.
+    number makes no difference; `until` is told by when what comes next must be answered, and raises
+    TimedOut when that is over.
     """
 
     def __init__(
@@ -51,19 +62,23 @@ class Batching:
         predict: Callable[[Items, Options], Answer],
         merges: Callable[[Options], bool],
         most: int,
+        until: Callable[[float], None] = lambda _ends: None,
     ) -> None:
         self._predict = predict
         self._merges = merges
         self._most = most
+        self._until = until
 
-    def __call__(self, requests: Sequence[Decode]) -> Iterator[tuple[int, Answered | Exception]]:
+    def __call__(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answered | Exception]]:
         """Yield each request's number with its answer, or with what is wrong with it."""
         batch: list[_Decoded] = []
         later: list[_Decoded] = []
-        for number, decode in enumerate(requests):
+        alone = len(requests) == 1  # then there is nobody to put off or to merge with
+        for number, (decode, ends) in enumerate(requests):
             try:
-                one = _Decoded(number, *decode())
-                long = self._long(one)
+                self._until(ends)
+                one = _Decoded(number, ends, *decode())
+                long = not alone and self._long(one)
             except Exception as err:
                 yield number, err
                 continue
@@ -74,7 +89,7 @@ class Batching:
                 yield from self._answers(batch)
                 batch = []
             batch.append(one)
-            if self._full(batch):  # before the next is decoded, for the memory
+            if not alone and self._full(batch):  # before the next is decoded, for the memory
                 yield from self._answers(batch)
                 batch = []
         if batch:
@@ -97,6 +112,8 @@ class Batching:
     def _answers(self, batch: list[_Decoded]) -> Iterator[tuple[int, Answered | Exception]]:
         items = [item for one in batch for item in one.items]
         try:
+            self._until(min(one.ends for one in batch))
+            BATCH_SIZE.observe(WHOLE, len(items))
             answer = self._predict(items, batch[0].options)  # type: ignore[arg-type]
         except Exception as err:
             if len(batch) == 1:
@@ -104,6 +121,9 @@ class Batching:
             else:
                 for one in batch:
                     yield from self._answers([one])
+            return
+        if len(batch) == 1:
+            yield batch[0].number, Answered(batch[0].items, answer)
             return
         start = 0
         for one in batch:

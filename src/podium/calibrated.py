@@ -14,6 +14,7 @@ import msgspec
 
 from podium.errors import PodiumError, counted
 from podium.folder import FILE
+from podium.messages import NOTHING, Message, said
 from podium.pipeline.calibration import FORMAT, Calibration
 from podium.pipeline.conformal import MAX_SCORES
 from podium.runtimes import Task
@@ -22,7 +23,7 @@ from podium.spec import Code, ModelSpec
 
 ENDING: Final = ".calibration.json"
 MAX_BYTES: Final = 2_000_000
-_AGAIN: Final = "calibrate again"
+_AGAIN: Final = said("calibrate again")
 _DIGITS: Final = 12
 _TEMPERATURES: Final = (0.01, 1000.0)
 _FLOORS: Final = (1e-300, 1e30)
@@ -34,7 +35,7 @@ class Kept(NamedTuple):
     """The calibration that is kept of a model, or None; and why it is not applied, or ""."""
 
     calibration: Calibration | None
-    trouble: str = ""
+    trouble: Message = NOTHING
 
 
 class Asked(NamedTuple):
@@ -101,29 +102,42 @@ def read_calibration(file: Path, asked: Asked) -> Kept:
     """
     try:
         if file.exists() and not (file.is_file() and file.stat().st_size <= MAX_BYTES):
-            return Kept(None, f"{file.name} is no file of at most {MAX_BYTES:,} bytes; {_AGAIN}")
+            return Kept(None, _wrong(file, said("is no file of at most %(bytes)s bytes",
+                                                bytes=f"{MAX_BYTES:,}")))  # fmt: skip
         text = file.read_bytes()
         form = msgspec.json.decode(text, type=_Head).format
         if form != FORMAT:
-            told = f"{file.name} has format {form}, and this Podium reads {FORMAT}; {_AGAIN}"
-            return Kept(None, told)
+            reason = said("has format %(format)s, and this Podium reads %(known)s",
+                          format=form, known=FORMAT)  # fmt: skip
+            return Kept(None, _wrong(file, reason))
         found = msgspec.json.decode(text, type=Calibration)
     except FileNotFoundError:
         return Kept(None)
     except OSError as err:
-        return Kept(None, f"{file.name} cannot be read: {err.strerror}")
+        told = said("%(file)s cannot be read: %(reason)s", file=file.name, reason=err.strerror)
+        return Kept(None, told)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
-        return Kept(None, f"{file.name} is no calibration: {err}; {_AGAIN}")
-    wrong = next(_mistakes(found, asked), "")
+        return Kept(None, _wrong(file, said("is no calibration: %(reason)s", reason=str(err))))
+    wrong = next(_mistakes(found, asked), None)
     if wrong:
-        return Kept(None, f"{file.name} {wrong}; {_AGAIN}")
+        return Kept(None, _wrong(file, wrong))
     if found.version != asked.version:
-        told = f"calibrated for version {found.version}, the model is {asked.version}: {_AGAIN}"
+        told = said(
+            "calibrated for version %(version)s, the model is %(now)s: %(mend)s",
+            version=found.version, now=asked.version, mend=_AGAIN,
+        )  # fmt: skip
         return Kept(None, told)
     if found.settings != asked.settings:
-        told = "calibrated when podium.toml, or the code it names, had the model asked otherwise"
-        return Kept(None, f"{told}: {_AGAIN}")
+        told = said(
+            "calibrated when podium.toml, or the code it names, had the model asked otherwise: "
+            "%(mend)s", mend=_AGAIN,
+        )  # fmt: skip
+        return Kept(None, told)
     return Kept(found)
+
+
+def _wrong(file: Path, reason: Message) -> Message:
+    return said("%(file)s %(reason)s; %(mend)s", file=file.name, reason=reason, mend=_AGAIN)
 
 
 def in_words(found: Calibration) -> str:
@@ -136,26 +150,30 @@ def in_words(found: Calibration) -> str:
     )
 
 
-def _mistakes(found: Calibration, asked: Asked) -> Iterator[str]:
+def _mistakes(found: Calibration, asked: Asked) -> Iterator[Message]:
     """Yield what makes a calibration one of another model, or one that cannot be applied."""
     fit, measured = found.fit, found.coverage
     if found.model != asked.model:
-        yield f"is of the model {found.model!r}"
+        yield said("is of the model %(model)s", model=repr(found.model))
     if (fit.method in ("lac", "aps")) != (asked.kind == "classification"):
-        yield f"has the method {fit.method!r}, which is not for a {asked.kind}"
+        yield said("has the method %(method)s, which is not for a %(task)s",
+                   method=repr(fit.method), task=asked.kind)  # fmt: skip
     count = min(fit.rows, MAX_SCORES)
     if not 0 < count == len(fit.scores) or list(fit.scores) != sorted(fit.scores):
-        yield f"has {len(fit.scores)} scores, not those of {fit.rows} rows in order"
+        yield said("has %(scores)s scores, not those of %(rows)s rows in order",
+                   scores=len(fit.scores), rows=fit.rows)  # fmt: skip
     elif fit.scores[0] < 0:
-        yield f"has a score below 0, {fit.scores[0]:g}"
+        yield said("has a score below 0, %(score)s", score=f"{fit.scores[0]:g}")
     for name, value, wanted, (least, most) in (
         ("temperature", fit.temperature, asked.kind == "classification", _TEMPERATURES),
         ("floor", fit.floor, fit.method != "absolute", _FLOORS),
     ):
         if (value is not None) != wanted or not least <= (1 if value is None else value) <= most:
-            yield f"has a {name} of {value}, which the method {fit.method!r} cannot have"
+            yield said("has a %(name)s of %(value)s, which the method %(method)s cannot have",
+                       name=name, value=value, method=repr(fit.method))  # fmt: skip
     shares = (found.confidence_level, measured.coverage, measured.low, measured.high)
     if not (all(0 <= share <= 1 for share in shares) and 0 < found.confidence_level < 1):
-        yield "has a level or a coverage that is no share"
+        yield said("has a level or a coverage that is no share")
     if found.rows < fit.rows or found.passes < 1:
-        yield f"has {found.rows} rows and {found.passes} passes, which cannot be"
+        yield said("has %(rows)s rows and %(passes)s passes, which cannot be",
+                   rows=found.rows, passes=found.passes)  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from podium.errors import nearest
-from podium.messages import Message, after, said
+from podium.messages import Message, after, joined, said
 from podium.strict import shown
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MAX_NUMBER: Final = 3.4e38
 MAX_INTEGER: Final = 2**63 - 1
 """Numbers beyond these fit no model: single precision and 64-bit integers."""
+_LONG: Final = 21
+"""Of so many characters a whole number is too large however it is read."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_LISTED: Final = 10
@@ -71,6 +73,13 @@ def parse_cell(feature: Feature, text: str) -> object:
     return text
 
 
+def field_cell(feature: Feature, text: str) -> object:
+    """Return what `parse_cell` does, but of a large whole number every digit."""
+    value, text = parse_cell(feature, text), text.strip()
+    whole = feature.kind == "integer" and len(text) < _LONG and text.lstrip("+-").isdecimal()
+    return int(text) if whole and isinstance(value, float) else value
+
+
 def read_cell(feature: Feature, text: str, decimal_comma: bool) -> object:
     """Return the text of a table's cell as a value; a word for a missing one is None.
 
@@ -106,8 +115,9 @@ def printable(text: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return the first few names as they may stand in a message, and how many more there are."""
     more = len(names) - _MAX_LISTED
-    told = ", ".join(map(printable, names[:_MAX_LISTED]))
-    return f"{told} and {more:,} more" if more > 0 else told
+    first = [one if isinstance(one, Message) else printable(one) for one in names[:_MAX_LISTED]]
+    told = joined(first, ", ")
+    return said("%(names)s and %(more)s more", names=told, more=f"{more:,}") if more > 0 else told
 
 
 def _hint(feature: Feature, text: str) -> str:

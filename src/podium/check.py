@@ -13,15 +13,21 @@ from podium.app import App
 from podium.calibrated import in_words
 from podium.colours import READABLE, shades_of, worst_contrast
 from podium.errors import PodiumError, counted
+from podium.jobs.state import state_folder
+from podium.keys import CredentialsFile, missing_ways
 from podium.options import Options
 from podium.pipeline.decode import Items, read_images, read_texts
 from podium.pipeline.probe import probe_items
-from podium.prediction import ClassPrediction
+from podium.prediction import ClassPrediction, Prediction
+from podium.production.gunicorn import worker_count
+from podium.runtimes import model_files
 from podium.spec import Example, Theme
 from podium.web.files import Offer
 
 LATENCY_RUNS: Final = 20
 LATENCY_BUDGET_S: Final = 2.0
+LARGE: Final = 200_000_000
+"""How many bytes models may have before it is told that there is an engine that shares them."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,8 @@ class Report:
         return f"All is well, but for {counted(notes, 'note')} above." if notes else "All is well."
 
 
-def check_application(folder: Path) -> Report:
-    """Check an application folder.
+def check_application(folder: Path, state: Path | None = None) -> Report:
+    """Check an application folder; `state` is where its server keeps what it keeps.
 
     Raises:
         SpecError: podium.toml has mistakes.
@@ -87,7 +93,10 @@ def check_application(folder: Path) -> Report:
     examples = tuple(
         _check_example(app, example, name) for example in app.spec.examples for name in loaded
     )
-    notes = (*_theme_notes(app.spec.theme), *Offer(app).notes())
+    notes = (
+        *_theme_notes(app.spec.theme), *_access_notes(app, folder, state), *_engine_notes(app),
+        *Offer(app).notes(),
+    )  # fmt: skip
     return Report(folder, app.spec.title, models, examples, notes)
 
 
@@ -102,6 +111,27 @@ def _theme_notes(theme: Theme) -> Iterator[str]:
             f"theme.{key}: {colour} has a contrast of {found:.1f} with the {scheme} page; what is "
             f"read needs {READABLE}. Buttons keep it, links and bars are drawn in {shade}. "
             "Another shade of yours that has the contrast is taken as it is."
+        )
+
+
+def _access_notes(app: App, folder: Path, state: Path | None) -> Iterator[str]:
+    """Yield which ways in are asked for and not set up."""
+    access = app.spec.access
+    if access.require:
+        held = CredentialsFile(state_folder(folder, state, make=False).path).read()
+        yield from missing_ways(access, held, app.spec.server.proxies, str(folder))
+
+
+def _engine_notes(app: App) -> Iterator[str]:
+    """Yield that large models might be in memory once instead of once a web worker."""
+    workers = worker_count(app.spec)
+    sources = [source for name in app.loaded for source in app.sources(app.served(name).spec)]
+    files = {file for one in sources for file in model_files(one.file, one.runtime)}
+    size = sum(file.stat().st_size for file in files)
+    if app.spec.server.engine == "local" and workers > 1 and size > LARGE:
+        yield (
+            f"server.engine: the models' files have {size / 1e6:,.0f} MB, and each of {workers} "
+            'web workers loads them. With engine = "gunicorn" they are in memory once.'
         )
 
 
@@ -133,14 +163,18 @@ def _latencies(app: App, name: str) -> Iterator[float]:
 
 
 def _check_example(app: App, example: Example, name: str) -> ExampleReport:
-    expected = "" if example.expected is None else str(example.expected)
-    counts = name == app.names[0]
     try:
-        prediction = app.predict(
-            example_items(app, example, name), Options(model=name)
-        ).predictions[0]
+        items = example_items(app, example, name)
+        prediction = app.predict(items, Options(model=name)).predictions[0]
     except PodiumError as err:
+        expected = "" if example.expected is None else str(example.expected)
         return ExampleReport(example.title, name, expected, str(err), False, True)
+    return judged(example, name, prediction, counts=name == app.names[0])
+
+
+def judged(example: Example, name: str, prediction: Prediction, counts: bool) -> ExampleReport:
+    """Return how a model's prediction compares with what an example expects."""
+    expected = "" if example.expected is None else str(example.expected)
     if isinstance(prediction, ClassPrediction):
         found, passed = prediction.label, prediction.label == expected
         share = prediction.probability

@@ -9,7 +9,18 @@ from typing import Any
 
 import click
 
-from podium import __version__
+from podium import __version__, cli_container
+from podium.cli_deploy import deploy
+from podium.cli_doctor import doctor
+from podium.cli_keys import keys
+from podium.cli_options import (
+    proxy_options,
+    scoring_options,
+    serve_options,
+    state_option,
+    state_options,
+)
+from podium.cli_production import COMMANDS
 from podium.errors import InvalidInput, PodiumError, counted, nearest
 
 DEMOS = Path(__file__).parent / "demos"
@@ -19,12 +30,12 @@ class Command(click.Group):
     """A group whose errors are one line, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; print a PodiumError and leave with exit code 1."""
+        """Run a command; print a PodiumError and leave with its exit code."""
         try:
             return super().invoke(ctx)
         except PodiumError as err:
             click.echo(f"podium: {_told(err)}", err=True)
-            ctx.exit(1)
+            ctx.exit(err.exit_code)
 
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,39 +44,14 @@ def main() -> None:
     """Turn a trained model into a REST API and a page that says how sure it is."""
 
 
-def state_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that tell where data sets and their jobs are kept."""
-    for option in reversed((
-        click.option("--state", type=click.Path(file_okay=False, path_type=Path),
-                     envvar="PODIUM_STATE", show_envvar=True,
-                     help="Folder for what the server keeps; the user's when left out."),
-        click.option("--database", metavar="URL", envvar="PODIUM_DATABASE", show_envvar=True,
-                     help="Where the jobs of data sets are kept: postgresql://...; a file in "
-                     "the state folder when left out."),
-    )):  # fmt: skip
-        command = option(command)
-    return command
-
-
-def serve_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that `serve` and `demo` share."""
-    for option in reversed((
-        click.option("--host", default="127.0.0.1", show_default=True,
-                     help="Address to listen on."),
-        click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535),
-                     help="Port to listen on."),
-        click.option("--workers", type=click.IntRange(1), help="Web workers; one a processor."),
-        click.option("--threads", type=click.IntRange(1), help="Threads of one worker."),
-        state_options,
-        click.option("--reload", is_flag=True, help="Restart when the folder changes."),
-    )):  # fmt: skip
-        command = option(command)
-    return command
+for one in (keys, doctor, deploy, *cli_container.COMMANDS, *COMMANDS):
+    main.add_command(one)
 
 
 @main.command()
 @click.argument("source", metavar="DIR_OR_MODEL", type=click.Path(exists=True, path_type=Path))
 @serve_options
+@proxy_options
 def serve(source: Path, **options: Any) -> None:
     """Serve an application folder, or a model as it is."""
     from podium.serve import ServeOptions, serve_application
@@ -137,9 +123,10 @@ def demo(name: str, cache: Path | None, **options: Any) -> None:
 
 @main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def check(folder: Path) -> None:
+@state_option
+def check(folder: Path, state: Path | None) -> None:
     """Validate DIR, load every model, run the examples and measure the latency."""
-    if not _passes(folder):
+    if not _passes(folder, state):
         sys.exit(1)
 
 
@@ -216,23 +203,6 @@ def predict(folder: Path, inputs: tuple[str, ...], **options: str | None) -> Non
     from podium.predict import predict_once
 
     click.echo(predict_once(folder, inputs, options))
-
-
-def scoring_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that `score` and `report` share: how a data set is scored."""
-    for option in reversed((
-        click.option("--model", "models", multiple=True, metavar="NAME",
-                     help="A model to ask; repeat for several. The first when left out."),
-        click.option("--target", metavar="NAME",
-                     help="The column of the answers; [task] target when left out."),
-        click.option("--confidence-level", type=click.FloatRange(0, 1, min_open=True,
-                                                                 max_open=True),
-                     help="The level of sets and intervals; a calibration's when left out."),
-        click.option("--seed", default=0, show_default=True, type=click.IntRange(0),
-                     help="Seeds the noise of stochastic models."),
-    )):  # fmt: skip
-        command = option(command)
-    return command
 
 
 @main.command()
@@ -356,11 +326,11 @@ def init(model: str | None, output: Path | None, check: bool, **options: Any) ->
     click.echo(f"Next:\n  podium serve {folder}")
 
 
-def _passes(folder: Path) -> bool:
+def _passes(folder: Path, state: Path | None = None) -> bool:
     """Check a folder and print the report; return whether all is well."""
     from podium.check import check_application, render_report
 
-    report = check_application(folder)
+    report = check_application(folder, state)
     render_report(report)
     return report.passed
 

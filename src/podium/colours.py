@@ -19,6 +19,8 @@ AIM: Final = {"light": READABLE, "dark": 6.0}
 """What a derived shade has: at 4.5, links on dark would be fainter than the help beside them."""
 SEEN: Final = 3.0
 """WCAG 2.2, success criterion 1.4.11: the least contrast of what is no text."""
+_NEARLY_BLACK: Final = 0.3
+"""The lightness below which a colour is hardly told from black."""
 _FINE: Final = 1e-3
 """How finely a shade's lightness is looked for; a step of eight bits is 4e-3."""
 
@@ -79,6 +81,18 @@ def nearest_shade(colour: str, scheme: str, ratio: float) -> str:
     return _at(colour, passing)
 
 
+def on_dark(colour: str) -> str:
+    """Return what a colour for light screens is on dark ones: its nearest lightness that is seen.
+
+    What is nearly black would be a grey there, as of a button that cannot be pressed. It becomes as
+    light as it was dark, and more colourful with it.
+    """
+    lightness, a, b = _oklab(colour)
+    if lightness >= _NEARLY_BLACK:
+        return nearest_shade(colour, "dark", SEEN)
+    return _shown_at(1 - lightness, 2 * a, 2 * b)
+
+
 def mixed(one: str, other: str, part: float) -> str:
     """Return a colour with a part of another in it, 0 to 1, as color-mix in oklab does."""
     pairs = zip(_oklab(one), _oklab(other), strict=True)
@@ -88,7 +102,10 @@ def mixed(one: str, other: str, part: float) -> str:
 
 def _at(colour: str, lightness: float) -> str:
     """Return a colour at another lightness, as colourful as a screen can show it there."""
-    _, a, b = _oklab(colour)
+    return _shown_at(lightness, *_oklab(colour)[1:])
+
+
+def _shown_at(lightness: float, a: float, b: float) -> str:
     inside, outside = 0.0, 1.0
     if _shown(_linear((lightness, a, b))):
         inside = 1.0

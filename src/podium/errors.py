@@ -6,13 +6,17 @@ PodiumError
 │   ├── MissingExtra         a package is not installed
 │   └── UntrustedModel       a model file is a program and nobody vouched for it
 ├── ServeError               the server cannot be started as asked
+├── BundleError              an application cannot go along as it is
+├── DeployError              a platform does not take an application, or does not do as asked
 ├── DataError                a labelled file is wrong; all mistakes at once
 ├── StateError               the state folder or the database of jobs cannot be used
+├── KeysError                keys and the password cannot be read, or not be changed as asked
 ├── CalibrationError         a model cannot be calibrated, or not with so few labelled rows
 └── RequestError             one request cannot be answered
     ├── MalformedRequest     400 it cannot be read at all
     ├── UnknownModel         404
     ├── UnknownDataset       404
+    ├── DatasetsOff          404
     ├── UnknownAnswer        404
     ├── WrongState           409 a data set is not where this can be asked of it
     ├── RequestTooLarge      413
@@ -21,6 +25,7 @@ PodiumError
     ├── DatabaseDamaged      500 the file of the jobs cannot be read
     ├── Overloaded           503 too much at once, or not ready; try again
     │   └── DatabaseFull     503 the disk has no room for a change of a job
+    ├── TimedOut             504 the answer takes longer than a request may
     └── StorageFull          507 the disk has no room for what was sent
 
 A message says what is wrong, which value, and the way out. The errors hold facts; the web
@@ -41,12 +46,17 @@ INSTALL = "pip install 'podium[{extra}]'"
 """The command that installs an extra, quoted for the shell; every message is made from it."""
 
 NEEDS_TORCH: Final = ("photos", "torch", "transformers")
-INSTALL_TORCH: Final = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
-"""PyTorch's build for processors; without it first, gigabytes of CUDA packages come along."""
+PYTORCH_INDEX: Final = "https://download.pytorch.org/whl/cpu"
+"""PyTorch's builds for processors; those of other indexes bring gigabytes of CUDA packages."""
+INSTALL_TORCH: Final = f"pip install torch --index-url {PYTORCH_INDEX}"
+"""What is installed before an extra that needs PyTorch."""
 
 
 class PodiumError(Exception):
     """The root of all errors that Podium raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+    """How a command ends that fails with it."""
 
 
 class Mistake(NamedTuple):
@@ -54,6 +64,11 @@ class Mistake(NamedTuple):
 
     key: str
     message: str
+
+    @property
+    def told(self) -> Message:
+        """Both in one text; the message alone where there is no key."""
+        return Message("%(key)s: %(message)s" if self.key else "%(message)s", self._asdict())
 
 
 class SpecError(PodiumError):
@@ -88,6 +103,14 @@ class ServeError(PodiumError):
     """The server cannot be started as asked."""
 
 
+class BundleError(PodiumError):
+    """An application cannot go along as it is: to a container, or to a hosting platform."""
+
+
+class DeployError(PodiumError):
+    """An application cannot be put on a platform, or what is there cannot be changed as asked."""
+
+
 class DataError(PodiumError):
     """A labelled file is wrong in `count` places; `mistakes` tells the first of each kind."""
 
@@ -100,6 +123,10 @@ class DataError(PodiumError):
 
 class StateError(PodiumError):
     """The state folder or the database of jobs cannot be used."""
+
+
+class KeysError(PodiumError):
+    """Keys and the password cannot be read, or not be changed as asked."""
 
 
 class CalibrationError(PodiumError):
@@ -159,6 +186,23 @@ class UnknownDataset(RequestError):
             said(
                 "There is no data set of this id. It may have been removed, by somebody or after "
                 "its time; then send it again."
+            )
+        )
+
+
+class DatasetsOff(RequestError):
+    """No data set is taken: there is no disk that stays, or nothing that works on one."""
+
+    status = 404
+    title = said("Data sets are off")
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(
+            said(
+                "Whole data sets are off here (PODIUM_DATASETS=off): the service that hosts this "
+                "application has no disk that stays, or nothing that works between requests. "
+                "/predict takes %(rows)s rows at once.",
+                rows=f"{rows:,}",
             )
         )
 
@@ -242,6 +286,13 @@ class Overloaded(RequestError):
 
 class DatabaseFull(Overloaded):
     """The disk has no room for a change in the database of jobs."""
+
+
+class TimedOut(RequestError):
+    """The answer takes longer than [limits] allows; the model may hang on this input."""
+
+    status = 504
+    title = said("The answer takes too long")
 
 
 class StorageFull(RequestError):

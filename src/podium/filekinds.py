@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-AS_CSV: Final = "Save it as .xlsx or as CSV."
-_UNPACK: Final = "Unpack it, and send the file in it."
-_EXPORT: Final = "Export the data as CSV or Parquet."
-_PICTURE: Final = "Put pictures into a zip archive."
-_AS_ZIP: Final = "Unpack it, or make it anew as .zip."
+from podium.messages import Message, said
+
+AS_CSV: Final = said("Save it as .xlsx or as CSV.")
+_UNPACK: Final = said("Unpack it, and send the file in it.")
+_EXPORT: Final = said("Export the data as CSV or Parquet.")
+_PICTURE: Final = said("Put pictures into a zip archive.")
+_AS_ZIP: Final = said("Unpack it, or make it anew as .zip.")
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """The beginning of a compound file: of old Office files, and of new ones with a password."""
 
@@ -17,39 +19,39 @@ OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 class Known(NamedTuple):
     """A kind of file that is not read, and the way out."""
 
-    name: str
-    way_out: str
+    name: Message
+    way_out: Message
 
 
 # The first bytes of formats; ones that share their beginning are told apart below.
 _KNOWN: Final[dict[bytes, Known]] = {
-    b"\x89PNG": Known("a PNG image", _PICTURE),
-    b"\xff\xd8\xff": Known("a JPEG image", _PICTURE),
-    b"GIF8": Known("a GIF image", _PICTURE),
-    b"BM": Known("a BMP image", _PICTURE),
-    b"II*\0": Known("a TIFF image", _PICTURE),
-    b"MM\0*": Known("a TIFF image", _PICTURE),
-    b"%PDF": Known("a PDF file", "Export its table as CSV."),
-    b"PARE": Known("an encrypted Parquet file", "Write it without encryption."),
-    b"PK\x03\x04": Known("a zip archive, as .xlsx files are", _UNPACK),
-    OLE: Known("an old Excel or Office file", AS_CSV),
-    b"PAR1": Known("a Parquet file", "Send it as it is, or export it as CSV."),
-    b"\x1f\x8b": Known("a gzip archive", _UNPACK),
-    b"BZh": Known("a bzip2 archive", _UNPACK),
-    b"\xfd7zXZ\0": Known("an xz archive", _UNPACK),
-    b"\x28\xb5\x2f\xfd": Known("a Zstandard archive", _UNPACK),
-    b"7z\xbc\xaf\x27\x1c": Known("a 7z archive", _AS_ZIP),
-    b"Rar!": Known("a RAR archive", _AS_ZIP),
-    b"SQLite format 3\0": Known("an SQLite database", _EXPORT),
-    b"ARROW1": Known("an Arrow file", "Write it as Parquet."),
-    b"ORC": Known("an ORC file", "Write it as Parquet."),
-    b"Obj\x01": Known("an Avro file", _EXPORT),
-    b"\x89HDF": Known("an HDF5 file", _EXPORT),
-    b"\x93NUMPY": Known("a NumPy array", _EXPORT),
-    b"$FL2": Known("an SPSS file", _EXPORT),
-    b"<stata_dta>": Known("a Stata file", _EXPORT),
-    b"\x7fELF": Known("a program", "Send the data."),
-    b"MZ": Known("a program", "Send the data."),
+    b"\x89PNG": Known(said("a PNG image"), _PICTURE),
+    b"\xff\xd8\xff": Known(said("a JPEG image"), _PICTURE),
+    b"GIF8": Known(said("a GIF image"), _PICTURE),
+    b"BM": Known(said("a BMP image"), _PICTURE),
+    b"II*\0": Known(said("a TIFF image"), _PICTURE),
+    b"MM\0*": Known(said("a TIFF image"), _PICTURE),
+    b"%PDF": Known(said("a PDF file"), said("Export its table as CSV.")),
+    b"PARE": Known(said("an encrypted Parquet file"), said("Write it without encryption.")),
+    b"PK\x03\x04": Known(said("a zip archive, as .xlsx files are"), _UNPACK),
+    OLE: Known(said("an old Excel or Office file"), AS_CSV),
+    b"PAR1": Known(said("a Parquet file"), said("Send it as it is, or export it as CSV.")),
+    b"\x1f\x8b": Known(said("a gzip archive"), _UNPACK),
+    b"BZh": Known(said("a bzip2 archive"), _UNPACK),
+    b"\xfd7zXZ\0": Known(said("an xz archive"), _UNPACK),
+    b"\x28\xb5\x2f\xfd": Known(said("a Zstandard archive"), _UNPACK),
+    b"7z\xbc\xaf\x27\x1c": Known(said("a 7z archive"), _AS_ZIP),
+    b"Rar!": Known(said("a RAR archive"), _AS_ZIP),
+    b"SQLite format 3\0": Known(said("an SQLite database"), _EXPORT),
+    b"ARROW1": Known(said("an Arrow file"), said("Write it as Parquet.")),
+    b"ORC": Known(said("an ORC file"), said("Write it as Parquet.")),
+    b"Obj\x01": Known(said("an Avro file"), _EXPORT),
+    b"\x89HDF": Known(said("an HDF5 file"), _EXPORT),
+    b"\x93NUMPY": Known(said("a NumPy array"), _EXPORT),
+    b"$FL2": Known(said("an SPSS file"), _EXPORT),
+    b"<stata_dta>": Known(said("a Stata file"), _EXPORT),
+    b"\x7fELF": Known(said("a program"), said("Send the data.")),
+    b"MZ": Known(said("a program"), said("Send the data.")),
 }
 _HEIF: Final = re.compile(rb"....ftyp(heic|heix|mif1|msf1|avif|hevc)", re.DOTALL)
 _TEXTUAL: Final = (b"BM", b"BZh", b"MZ", b"ORC", b"II*\0", b"GIF8", b"Rar!", b"Obj\x01")
@@ -64,7 +66,7 @@ def foreign(start: bytes) -> Known | None:
         if start.startswith(magic) and (magic not in _TEXTUAL or _CONTROLS.search(start[:_START])):
             return known
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return Known("a WebP image", _PICTURE)
+        return Known(said("a WebP image"), _PICTURE)
     if _HEIF.match(start):
-        return Known("a HEIC or AVIF image", _PICTURE)
-    return Known("a tar archive", _AS_ZIP) if start[257:262] == b"ustar" else None
+        return Known(said("a HEIC or AVIF image"), _PICTURE)
+    return Known(said("a tar archive"), _AS_ZIP) if start[257:262] == b"ustar" else None

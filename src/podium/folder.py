@@ -100,7 +100,7 @@ def _is_told_of_image(mistake: Mistake, document: dict[str, Any]) -> bool:
 
 
 def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
-    for key, name in _named_files(spec):
+    for key, name in named_files(spec):
         path = inside(folder, name)
         if path is None:
             yield Mistake(key, f"{name!r} leads outside the application folder")
@@ -116,7 +116,8 @@ def _check_files(folder: Path, spec: Spec) -> Iterator[Mistake]:
                 yield Mistake(f"models[{index}].{part}", message)
 
 
-def _named_files(spec: Spec) -> Iterator[tuple[str, str]]:
+def named_files(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yield each key of podium.toml that names a file or a model's folder, and the name."""
     single: dict[str, str | None] = {"about": spec.about}
     if spec.theme is not None:
         theme = spec.theme

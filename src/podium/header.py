@@ -8,6 +8,7 @@ from typing import Final
 
 from podium.cells import listed
 from podium.errors import Mistake, nearest
+from podium.messages import joined, said
 from podium.signature import Signature
 
 IMAGE_COLUMNS: Final = ("image", "file")
@@ -54,17 +55,21 @@ def absent(found: Mapping[str, str | None], header: Sequence[str]) -> list[Mista
     mistakes = []
     for name in missing:
         near = nearest(name, free)
-        way = f"{near} Then rename it to {name}." if near else ""
-        rest = f" Columns: {listed([*filter(None, header)]) or 'none'}."
-        told = f"there is no such column.{way}{rest if name == missing[-1] else ''}"
+        told = said("there is no such column.")
+        if near:
+            told = said("there is no such column.%(hint)s Then rename it to %(name)s.",
+                        hint=near, name=name)  # fmt: skip
+        if name == missing[-1]:
+            names = listed([*filter(None, header)]) or said("none")
+            told = joined([told, said("Columns: %(names)s.", names=names)])
         mistakes.append(Mistake(name, told))
     return mistakes
 
 
 def forgiven(found: Mapping[str, str | None]) -> str:
     """Return which columns are written otherwise than their names, "" for none."""
-    others = [f"{column!r} for {name!r}" for name, column in found.items()
-              if column not in (None, name)]  # fmt: skip
+    others = [said("%(column)s for %(name)s", column=repr(column), name=repr(name))
+              for name, column in found.items() if column not in (None, name)]  # fmt: skip
     return listed(others)
 
 

@@ -33,7 +33,7 @@ def score_application(folder: Path, data: Path, output: Path, wishes: Wishes) ->
         PodiumError: the application, the data set or an option is wrong, or there is no room.
     """
     kind = _format(output)
-    with scored_once(folder, data, output, wishes, [kind]) as (found, place):
+    with scored_once(folder, data, output, wishes, [kind]) as (found, place, _):
         place.results(kind).replace(output)
     return found
 

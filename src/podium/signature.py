@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from podium.cells import Cell, check_cell, parse_cell, printable
+from podium.cells import Cell, check_cell, field_cell, printable
 from podium.errors import FieldError, InvalidInput, nearest
 from podium.folder import Parsed
 from podium.messages import Message, after, said, said_of, told_by
@@ -80,7 +80,7 @@ class Signature:
         """
         by_name = {feature.name: feature for feature in self.features}
         return self.row_of(
-            {n: parse_cell(by_name[n], text) if n in by_name else text for n, text in texts.items()}
+            {n: field_cell(by_name[n], text) if n in by_name else text for n, text in texts.items()}
         )
 
     def check_text(self, value: object) -> str:

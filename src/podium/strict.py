@@ -7,7 +7,7 @@ person edits. Here each key is converted on its own, and what fails is collected
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -76,13 +76,14 @@ def read(kind: type[T], table: object, where: str = "") -> tuple[T | None, list[
     """
     if not isinstance(table, Mapping):
         return None, [Mistake(where, f"expected a table, found {shown(table)}")]
-    mistakes = [_unknown(kind, where, key) for key in table if key not in kind.__struct_fields__]
+    known = kind.__struct_encode_fields__
+    mistakes = [_unknown(known, where, key) for key in table if key not in known]
     values: dict[str, Any] = {}
     types = get_type_hints(kind, include_extras=True)
     for field in msgspec.structs.fields(kind):
-        key = _join(where, field.name)
-        if field.name in table:
-            value, wrong = _convert(types[field.name], table[field.name], key)
+        key = _join(where, field.encode_name)
+        if field.encode_name in table:
+            value, wrong = _convert(types[field.name], table[field.encode_name], key)
             mistakes += wrong
             if value is not None or field.required:
                 values[field.name] = value
@@ -118,8 +119,7 @@ def _known(rule: Mistake, mistakes: list[Mistake]) -> bool:
     return any(pattern.fullmatch(mistake.key) for mistake in mistakes)
 
 
-def _unknown(kind: type[Table], where: str, key: str) -> Mistake:
-    known = kind.__struct_fields__
+def _unknown(known: Collection[str], where: str, key: str) -> Mistake:
     hint = nearest(key, known) or f" Known: {', '.join(known)}."
     return Mistake(_join(where, key), f"is not a known key.{hint}")
 

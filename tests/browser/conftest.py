@@ -84,3 +84,9 @@ def digits_url(digits_server: Server) -> str:
 def weights_url(weights_server: Server) -> str:
     """A regression's page, under a path prefix."""
     return f"http://127.0.0.1:{weights_server.client.port}{weights_server.client.base}/"
+
+
+@pytest.fixture(scope="session")
+def notes_url(notes_server: Server) -> str:
+    """The page of the notes, whose answers are checksums."""
+    return f"http://127.0.0.1:{notes_server.client.port}/"

@@ -93,17 +93,41 @@ def test_a_data_set_is_sent_and_its_results_appear(followed: Page) -> None:
 
 
 def test_the_figures_are_drawn(page: Page, scored: str) -> None:
-    """The first model's figures are drawn at once, another's when they are opened."""
+    """The first model's are drawn though nobody scrolls to them, another's when they are opened."""
     page.goto(scored)
     groups = page.locator(".model-figures")
     for place in (0, 1):
         if place:
             groups.nth(place).locator("> summary").click()
-        groups.nth(place).locator("[data-figure]").first.scroll_into_view_if_needed()
+            groups.nth(place).locator("[data-figure]").first.scroll_into_view_if_needed()
         figures = groups.nth(place).locator("[data-figure]")
         expect(groups.nth(place).locator("svg.marks")).to_have_count(figures.count())
         assert figures.count() > 4
     expect(groups.nth(2).locator("svg.marks")).to_have_count(0)
+
+
+def test_figures_that_are_not_drawn_are_printed_as_numbers(bare: Page, scored: str) -> None:
+    """Paper has no hole where a figure is missing, but its table."""
+    bare.route("**/vega*", lambda route: route.abort())
+    bare.goto(scored)
+    bare.emulate_media(media="print")
+    figure = bare.locator("#figures figure").first
+    expect(figure.locator(".figure")).to_be_hidden()
+    expect(figure.locator(".numbers table")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_an_answer_stays_beside_what_it_is_for(page: Page, scored: str, width: int) -> None:
+    """Scrolled sideways, the table of rows keeps each row's answer in sight."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(scored)
+    rows = page.locator("#rows")
+    cells = rows.locator("tbody tr").first.locator("td")
+    cells.first.scroll_into_view_if_needed()
+    rows.locator(".scroll").evaluate("element => { element.scrollLeft = element.scrollWidth; }")
+    expect(cells.last).to_be_in_viewport()
+    expect(cells.first).to_be_in_viewport()
+    expect(cells.nth(1)).not_to_be_in_viewport()
 
 
 def test_the_results_can_be_downloaded(page: Page, scored: str) -> None:
@@ -127,8 +151,9 @@ def test_the_rows_are_chosen_and_sorted(page: Page, scored: str) -> None:
     page.evaluate("window.same = true")
     rows = page.locator("#rows")
     expect(rows.locator("tbody tr")).to_have_count(50)
-    reason = rows.locator("tbody tr").nth(3).locator("td").first
-    expect(reason).to_contain_text("is missing")
+    failed = rows.locator("tbody tr").nth(3)
+    expect(failed.locator("td").first).to_have_text("no answer")
+    expect(failed.locator("td").last).to_contain_text("is missing")
     rows.get_by_role("link", name="Decision tree").click()
     expect(rows.locator(".views.small [aria-current]")).to_have_text("Decision tree")
     rows.get_by_role("link", name="Wrong answers").click()
@@ -369,7 +394,7 @@ def test_going_back_to_a_removed_data_set(bare: Page, scored: str, penguins_url:
     bare.route("**/datasets/*", lambda route: route.continue_(url=f"{scored[:-32]}{'0' * 32}"))
     bare.goto(f"{penguins_url}datasets")
     bare.go_back()
-    expect(bare.locator(".problem")).to_contain_text("A data set is kept for 1 day")
+    expect(bare.locator(".notice")).to_contain_text("A data set is kept for 1 day")
 
 
 def test_a_data_set_that_is_removed_meanwhile(
@@ -409,7 +434,7 @@ def test_a_removed_data_set_is_told_of(bare: Page, penguins_url: str) -> None:
     """An address that holds nothing any more says so in words."""
     bare.goto(f"{penguins_url}datasets/{'0' * 32}")
     expect(bare.get_by_role("heading")).to_have_text(["This data set is not here"])
-    expect(bare.locator(".problem")).to_contain_text("A data set is kept for 1 day")
+    expect(bare.locator(".notice")).to_contain_text("A data set is kept for 1 day")
     check_sound(bare)
     bare.get_by_role("link", name="Send a data set").click()
     expect(bare.locator("#upload")).to_be_visible()

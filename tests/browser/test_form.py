@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import opened
 from tests.browser.sound import check_sound
 from tests.browser.test_page import GENTOO, fill
-from tests.support.apps import SHORT_NOTE, write_notes
+from tests.support.apps import SHORT_NOTE
 from tests.support.server import running
 
 LABEL = "Length of the beam, measured twice along its longer side"
@@ -53,14 +53,6 @@ def many_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         head + "".join(f"[[features]]\n{one}" for one in tables) + model
     )
     with running(tmp_path_factory.mktemp("state"), "serve", str(folder)) as server:
-        yield f"http://127.0.0.1:{server.client.port}/"
-
-
-@pytest.fixture(scope="module")
-def notes_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page of a text model."""
-    folder = tmp_path_factory.mktemp("notes")
-    with running(folder, "serve", str(write_notes(folder / "app"))) as server:
         yield f"http://127.0.0.1:{server.client.port}/"
 
 

@@ -106,7 +106,7 @@ def test_colleague_sees_the_answer_and_it_can_be_deleted(
         expect(other.get_by_role("heading", level=1)).to_have_text("Link deleted")
         check_sound(other)
     bare.goto(link)
-    expect(bare.locator(".problem")).to_contain_text("No answer is kept under this link")
+    expect(bare.locator(".notice")).to_contain_text("It was deleted, or its time is over")
     check_sound(bare)
 
 
@@ -174,9 +174,12 @@ def test_picture_is_in_the_link(browser: Browser, page: Page, colours: Client) -
     link = page.get_by_label("Link to this answer").input_value()
     with opened(browser) as other:
         other.goto(link)
-        source = other.locator("#preview").get_attribute("src") or ""
+        source = other.locator(".asked").get_attribute("src") or ""
         assert source.startswith("data:image/png;base64,")
+        other.get_by_text("Ask about another image").click()
+        expect(other.locator("#preview")).to_be_hidden()
         check_sound(other)
+        expect(other.locator(".earlier")).to_have_count(0)
         other.get_by_role("button", name="Predict again").click()
         expect(other.locator(".kept")).to_have_count(0)
         expect(other.locator("#answer .label")).to_be_visible()

@@ -20,7 +20,8 @@ from tests.support.server import running
 
 _ATTRIBUTES: Final = ("aria-label", "placeholder", "alt", "title", "data-confirm", "data-said")
 _READ: Final = """(names) => {
-  const skipped = "script, style, noscript, code, pre, [lang=en]:not(html), [translate=no]";
+  const described = location.pathname.endsWith("/docs") ? ", [lang=en]:not(html)" : "";
+  const skipped = "script, style, noscript, code, pre, [translate=no]" + described;
   const own = ".drawing [aria-label]"; // a figure's own, in the library's words
   const texts = [document.title];
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
@@ -35,14 +36,21 @@ _READ: Final = """(names) => {
   }
   return texts.map((text) => text.replace(/\\s+/g, " ").trim());
 }"""
-_JUDGED: Final = (
-    "BCa bootstrap at least as wide as Wilson scores", "Wilson score", "BCa bootstrap",
-    "bias-corrected bootstrap", "True species", "Predicted species",
-)  # fmt: skip
-"""What a sentence names of a judgement, which is kept as text: methods, and sides of a matrix."""
 LONG_MS: Final = 60_000
 _WORD: Final = re.compile(r"[A-Za-z]{2,}")
 _WRITTEN: Final = "Written by the maker"
+_WRONG: Final = """\
+species;Bill Length MM;bill_depth_mm;flipper_length_mm;body_mass_g;island;sex;größe;note
+Adelie;39,1;18,7;181;3750;Torgersen;male;1;
+Adelie;abc;17,4;186;3800;Torgersen;female;2;
+Adelie;40,3;18,2;195;3250;Torgersn;female;3;
+Adelie;40,3;18,2;195;3250
+Penguin;99,5;18,2;195;3250;Biscoe;female;3;
+Gentoo;46,1;13,2;211;4500;Biscoe;female;4;
+Chinstrap;46,5;17,9;192;3500;Dream;female;"5;
+Chinstrap;50,1;19,5;196;3900;Dream;;6;
+"""
+"""Rows of a file in Windows-1252 of which hardly one is right."""
 _NAMES: Final = (
     "kB", "MB", "GB", "API", "OpenAPI", "CSV", "TSV", "Parquet", "Excel", "zip", "JSON", "UTF-8",
     *calendar.month_name[1:], "curl", "Python", "JavaScript", "max_length", "[limits] upload", "ms",
@@ -76,8 +84,6 @@ class Reader:
     def english(self, page: Page, *own: str) -> list[str]:
         """Return what a page says in English that is not the maker's or the visitor's `own`."""
         said = page.evaluate(_READ, list(_ATTRIBUTES))
-        # What is marked as English may be named in a sentence: the title of a figure.
-        own += tuple(page.locator("body [lang=en]").all_text_contents())
         return [text for text in dict.fromkeys(said) if _WORD.search(self._left(text, own))]
 
     def _left(self, text: str, own: tuple[str, ...]) -> str:
@@ -126,6 +132,13 @@ def press(page: Page, text: str) -> None:
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
+def send(page: Page, site: Reader, name: str, content: bytes, button: str) -> None:
+    """Send a data set."""
+    page.goto(f"{site.url}datasets")
+    page.set_input_files("#file", {"name": name, "mimeType": "text/csv", "buffer": content})
+    press(page, button)
+
+
 def allow_everything(page: Page) -> None:
     """Let the browser send what it would hold back: the server's words are looked for."""
     page.evaluate("""() => {
@@ -158,8 +171,12 @@ def test_an_answer_of_another_day(bare: Page, penguins: Reader) -> None:
     bare.goto(penguins.url)
     bare.locator(".examples a").first.click()
     press(bare, "Predict")
+    bare.locator("[id=field-bill_length_mm]").first.fill("99")
+    press(bare, "Predict")
     bare.goto(bare.locator("#share-link").input_value())
+    expect(bare.locator("#answer div.unsure")).to_be_visible()
     assert penguins.english(bare) == []
+    expect(bare.locator("body [lang=en]")).to_have_count(0)
 
 
 @pytest.mark.parametrize("path", ["docs", "models/bnn", "nothing", "models/nobody", "datasets"])
@@ -169,29 +186,71 @@ def test_other_pages(bare: Page, penguins: Reader, path: str) -> None:
     assert penguins.english(bare, "/nothing", "/docs", "nobody") == []
 
 
+def draw_all(page: Page) -> None:
+    """Have every figure drawn that is not folded away: those of the first model, and of all."""
+    expect(page.locator("#job .results").first).to_be_visible(timeout=LONG_MS)
+    for figure in page.locator("[data-figure]:visible").all():
+        figure.scroll_into_view_if_needed()
+        expect(figure.locator(".drawing svg")).to_be_visible(timeout=LONG_MS)
+
+
 def test_a_data_set(bare: Page, penguins: Reader) -> None:
-    """Chosen, checked, under way, scored: all but what was kept as text is translated."""
-    own = ("penguins.csv", "year", *_JUDGED)
+    """Chosen, checked, under way, scored by two models: all is translated, figures too."""
+    own = ("penguins.csv", "year")
     bare.goto(f"{penguins.url}datasets")
     bare.set_input_files("#file", DEMOS / "penguins" / "data" / "penguins.csv")
     assert penguins.english(bare, *own) == []
+    bare.get_by_role("checkbox", name="Random forest").check()
     bare.get_by_role("button", name=accented("Check the file"), exact=True).click()
     expect(bare.locator("#job[data-stage=ready]")).to_be_visible(timeout=LONG_MS)
     assert penguins.english(bare, *own) == []
     bare.locator("form[action$='/start'] button").first.click()
     expect(bare.locator("#job")).not_to_have_attribute("data-stage", "ready")
     assert penguins.english(bare, *own) == []
-    expect(bare.locator("#job .results").first).to_be_visible(timeout=LONG_MS)
-    bare.locator("[data-figure]").first.scroll_into_view_if_needed()
-    expect(bare.locator(".drawing svg").first).to_be_visible(timeout=LONG_MS)
+    draw_all(bare)
     assert penguins.english(bare, *own) == []
+
+
+def test_a_data_set_with_values(bare: Page, notes: Reader) -> None:
+    """A regression's metrics and figures are translated, and what is noted of so few rows."""
+    rows = "".join(f"note {number},{number * 10**8}\n" for number in range(12))
+    sums = f"text,checksum\n{rows}".encode()
+    bare.goto(f"{notes.url}datasets")
+    bare.set_input_files("#file", {"name": "sums.csv", "mimeType": "text/csv", "buffer": sums})
+    press(bare, "Score at once")
+    draw_all(bare)
+    assert notes.english(bare, "sums.csv", "note") == []
+
+
+def test_a_data_set_with_wrong_rows(bare: Page, penguins: Reader) -> None:
+    """What was recognised, why rows cannot be scored, and what to know of others."""
+    own = ("wrong.csv", "abc", "Torgersn", "Penguin", "Bill Length MM", "größe", "note",
+           "Latin-1", "Windows-1252")  # fmt: skip
+    send(bare, penguins, "wrong.csv", _WRONG.encode("latin-1"), "Check the file")
+    expect(bare.locator("#job[data-stage=ready] .reasons").first).to_be_visible(timeout=LONG_MS)
+    bare.locator("#job details").first.click()
+    assert penguins.english(bare, *own) == []
+    expect(bare.locator("body [lang=en]")).to_have_count(0)
+    bare.locator("form[action$='/start'] button").first.click()
+    expect(bare.locator("#job .results").first).to_be_visible(timeout=LONG_MS)
+    for view in ("failed", "warned"):
+        bare.goto(f"{bare.url.partition('?')[0]}?rows={view}")
+        expect(bare.locator("#rows td.why").first).to_be_visible()
+        assert penguins.english(bare, *own) == []
+        expect(bare.locator("#rows [lang=en], .reasons [lang=en]")).to_have_count(0)
+
+
+def test_a_data_set_that_fails(bare: Page, penguins: Reader) -> None:
+    """A file without the columns: why it is not scored."""
+    send(bare, penguins, "other.csv", b"a,b\n1,2\n", "Score at once")
+    expect(bare.locator("#job .reason")).to_be_visible(timeout=LONG_MS)
+    assert penguins.english(bare, "other.csv") == []
+    expect(bare.locator("body [lang=en]")).to_have_count(0)
 
 
 def test_a_data_set_that_is_none(bare: Page, penguins: Reader) -> None:
     """An empty file is refused in the page's language, though a script asks for it."""
-    bare.goto(f"{penguins.url}datasets")
-    bare.set_input_files("#file", {"name": "a.csv", "mimeType": "text/csv", "buffer": b""})
-    press(bare, "Score at once")
+    send(bare, penguins, "a.csv", b"", "Score at once")
     expect(bare.locator("#problem .problem")).to_be_visible()
     assert penguins.english(bare, "a.csv") == []
 

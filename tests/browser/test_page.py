@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from podium.cli import DEMOS
-from tests.support.apps import LONG_NOTE, SHORT_NOTE, write_notes
-from tests.support.server import running
+from tests.support.apps import LONG_NOTE, SHORT_NOTE
 
 QUERY_IMAGE = DEMOS / "digits" / "examples" / "query_image.jpg"
 
@@ -158,14 +156,6 @@ def test_a_phone_has_no_sideways_scroll(page: Page, penguins_url: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(penguins_url)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-
-
-@pytest.fixture(scope="session")
-def notes_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page of the notes, whose answers are checksums."""
-    folder = tmp_path_factory.mktemp("notes")
-    with running(folder, "serve", str(write_notes(folder / "app"))) as server:
-        yield f"http://127.0.0.1:{server.client.port}/"
 
 
 def test_a_typed_text_is_answered_and_kept(page: Page, notes_url: str) -> None:

@@ -88,6 +88,28 @@ def test_marks_have_the_scheme_s_colours(page: Page, file: Path) -> None:
     assert not first & colours()
 
 
+def test_names_of_a_legend_are_whole(page: Page, file: Path) -> None:
+    """Long names are told in lines: none is cut, and none leaves its figure."""
+    page.goto(file.as_uri())
+    drawn(page)
+    for name in ("roc", "spread", "metrics"):
+        figure = page.locator(f'[data-name="{name}"] .figure')
+        edge = figure.bounding_box()
+        labels = figure.locator(".role-legend-label text")
+        assert list(map(letters, labels.all_text_contents())) == list(map(letters, EVIL))
+        boxes = [label.bounding_box() for label in labels.all()]
+        assert edge is not None
+        for box in boxes:
+            assert box is not None
+            assert edge["x"] <= box["x"]
+            assert box["x"] + box["width"] <= edge["x"] + edge["width"]
+
+
+def letters(text: str) -> str:
+    """Return a text without what parts its words."""
+    return "".join(text.split())
+
+
 def test_without_scripts_words_and_tables_are_there(browser: Browser, file: Path) -> None:
     """No figure leaves a gap behind: its numbers stand in a table, and a note says why."""
     context = browser.new_context(java_script_enabled=False, offline=True)

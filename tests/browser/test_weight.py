@@ -10,10 +10,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_page import notes_url
-
-__all__ = ["notes_url"]
-
 FIRST_VIEW = 100_000
 """The most bytes of a first view."""
 FIGURES = ["vega-embed.min.js", "vega-lite.min.js", "vega.min.js"]

@@ -35,7 +35,7 @@ def test_each_pass_is_a_mark_at_its_probability_of_the_answer() -> None:
     assert rows(spec, 2) == [{"x": 1.5, "row": 2, "truth": "a", "said": "b"}]
     assert field(spec, 1, "y") == "y"
     assert spec["description"] == (
-        "Class probabilities of 2 inputs, 2 passes or members each; 1 of their answers are wrong."
+        "Class probabilities of 2 inputs. Each has 2 single answers. 1 answer is wrong."
     )
 
 

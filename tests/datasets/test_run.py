@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from podium.app import App
-from podium.datasets.findings import Findings
+from podium.datasets.findings import read_findings
 from podium.datasets.place import Place
 from podium.datasets.reading import Upload
 from podium.datasets.run import run, take_in
@@ -48,7 +47,7 @@ def test_what_was_found_lies_beside_the_results(app: App, upload: Upload, tmp_pa
     place = Place(tmp_path / "w")
     found = run(app, place, upload, Wishes(), ("csv", "parquet"), quiet)
     assert (found.file, found.rows, found.failed, found.target) == ("mine.csv", 3, 0, "y")
-    assert msgspec.json.decode(place.findings.read_bytes(), type=Findings) == found
+    assert read_findings(place.findings.read_bytes()) == found
     names = {file.name for file in place.folder.iterdir()}
     assert names >= {"results.csv", "results.parquet", "findings.json", "work.duckdb"}
     assert not [name for name in names if "part" in name]

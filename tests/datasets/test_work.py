@@ -11,6 +11,7 @@ import pytest
 from podium.datasets.sql import is_missing
 from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Tally, Work
+from podium.messages import said
 
 
 def texts(*cells: str | None) -> np.ndarray:
@@ -67,12 +68,14 @@ def test_rows_are_read_by_number(tmp_path: Path) -> None:
 
 def test_what_was_taken_in_is_known_once_it_is_whole(tmp_path: Path) -> None:
     """Until then there is nothing; afterwards all that was found is there again."""
-    staged = Staged(kind="csv", columns=(Column("a", "x"), Column("b")), rows=7, notes=("odd",))
+    columns, note = (Column("a", "x"), Column("b")), said("%(rows)s odd rows", rows=3)
+    staged = Staged(kind="csv", columns=columns, rows=7, notes=(note,))
     with Work(tmp_path / "w.duckdb") as work:
         assert work.staged is None
         work.stage(staged)
     with Work(tmp_path / "w.duckdb") as work:
         assert work.staged == staged
+        assert work.staged.notes[0].template == "%(rows)s odd rows"
 
 
 def test_rows_come_in_their_order(tmp_path: Path) -> None:

@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event, Lock
+from threading import Event, Lock, get_ident
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from podium.engines import local
 from podium.engines.local import TOGETHER, LocalEngine
-from podium.errors import ModelError, Overloaded
+from podium.errors import ModelError, Overloaded, TimedOut
 from podium.runtimes import Arrays
 from tests.pipeline.test_preprocess import Inputs
 
@@ -246,3 +247,108 @@ def test_who_is_taken_along_waits_for_the_answer() -> None:
         desk.go.set()
         assert gate.wait(5)
         assert [task.result(10) for task in tasks] == [2, 3]
+
+
+def test_who_is_taken_along_is_told_in_time_that_it_is_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request does not wait for the end of another, which may take longer than it may itself."""
+    monkeypatch.setattr(local, "HUNG_S", 0.1)
+    desk, engine, goes_on = Desk(), LocalEngine(1, queue=5), Event()
+
+    def slow(numbers: Sequence[int]) -> Iterator[tuple[int, int | Exception]]:
+        assert goes_on.wait(10)
+        yield from enumerate(numbers)
+
+    with ThreadPoolExecutor(2) as pool, working(engine, desk, [1]):
+        leader = pool.submit(engine.work, 2, slow)
+        await_(lambda: len(engine._queue) == 1)
+        follower = pool.submit(engine.work, 3, slow, time.monotonic() + 0.5)
+        await_(lambda: len(engine._queue) == 2)
+        desk.go.set()
+        with pytest.raises(TimedOut):
+            follower.result(5)
+        assert not leader.done()
+        goes_on.set()
+        assert leader.result(10) == 2
+    assert (engine._free, engine._runs) == (1, {})
+
+
+class Slow(Inputs):
+    """A model that takes its time until it is told to stop; it may not listen."""
+
+    def __init__(self, listens: bool) -> None:
+        super().__init__()
+        self.listens = listens
+        self.told = Event()
+
+    def predict(self, inputs: Arrays) -> dict[str, NDArray[Any]]:  # noqa: ARG002
+        """Wait."""
+        assert self.told.wait(20)
+        raise RuntimeError("told to stop")
+
+    def stop(self, thread: int) -> None:  # noqa: ARG002
+        """End, if it listens."""
+        if self.listens:
+            self.told.set()
+
+
+def test_a_model_is_stopped_when_the_time_is_over() -> None:
+    """A runtime that can end its run does, and the request is told that it took too long."""
+    engine, model = LocalEngine(1, timeout_s=0.1), Slow(listens=True)
+
+    def infer(numbers: Sequence[int]) -> Iterator[tuple[int, int | Exception]]:
+        for place, number in enumerate(numbers):
+            try:
+                engine.infer(model, ROWS)
+            except TimedOut as err:
+                yield place, err
+            else:
+                yield place, number
+
+    with pytest.raises(TimedOut) as caught:
+        engine.work(1, infer)
+    assert str(caught.value) == "The answer takes longer than 0.1 s ([limits] timeout)"
+    assert (engine._free, engine._runs) == (1, {})
+
+
+def test_a_thread_that_hangs_is_given_up_and_its_followers_are_answered() -> None:
+    """Its slot goes to others, as do those that it took along; who hangs is told once."""
+    engine, desk = LocalEngine(1, queue=5, timeout_s=60), Desk()
+    told: list[tuple[int, TimedOut]] = []
+    engine.hung = lambda thread, error: told.append((thread, error))
+    comes_back, threads = Event(), []
+
+    def hangs(numbers: Sequence[int]) -> Iterator[tuple[int, int | Exception]]:
+        threads.append(get_ident())
+        assert comes_back.wait(20)
+        yield from enumerate(numbers)
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(engine.work, 1, desk)
+        await_(lambda: desk.running == 1)
+        hung = pool.submit(engine.work, 2, hangs, time.monotonic() + 0.1)
+        await_(lambda: len(engine._queue) == 1)
+        follower = pool.submit(engine.work, 3, desk)
+        await_(lambda: len(engine._queue) == 2)
+        desk.go.set()
+        assert first.result(10) == 2
+        assert follower.result(10) == 6
+        assert not hung.done()
+        assert [(thread, str(error)) for thread, error in told] == [
+            (threads[0], "The answer takes longer than 60 s ([limits] timeout)")
+        ]
+        assert engine._free == 1
+        comes_back.set()
+        with pytest.raises(TimedOut):
+            hung.result(10)
+    assert (engine._free, engine._runs) == (1, {})
+    assert engine.work(4, desk) == 8
+
+
+def test_what_is_late_is_not_begun() -> None:
+    """Work on a request whose time is over ends before it begins."""
+    engine = LocalEngine(1)
+    engine.until(time.monotonic() + 5)
+    with pytest.raises(TimedOut):
+        engine.until(time.monotonic() - 0.01)

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from msgspec import structs
 
 from podium.datasets.wishes import Column, Staged, Wishes
 from podium.errors import (
@@ -20,8 +22,10 @@ from podium.errors import (
     WrongState,
 )
 from podium.jobs import database as module
+from podium.jobs.database import Database
 from podium.jobs.job import Job
 from podium.jobs.store import JobStore, new_id
+from podium.messages import Message, is_english, joined, said
 from tests.support.jobs import new_job
 
 STAGED = Staged(
@@ -43,6 +47,43 @@ def test_job_comes_back_as_it_was(store: JobStore) -> None:
     rows = {"staged": STAGED, "rows": 2**40, "rows_done": 5, "rows_failed": 2}
     job = added(store, state="failed", wishes=wishes, **rows, **told)
     assert store.get(job.id) == job
+
+
+def test_texts_come_back_with_all_that_a_translation_takes(store: JobStore) -> None:
+    """The reason of a failure and the notes on a file are Messages as they were."""
+    error = joined([said("line %(line)s: is empty", line=3), "odd"], "\n")
+    staged = structs.replace(STAGED, notes=(said("Numbers have a decimal comma."),))
+    kept = store.get(added(store, state="failed", error=error, staged=staged).id)
+    assert kept is not None
+    assert kept.error is not None
+    assert kept.staged is not None
+    assert (kept.error, kept.error.template) == (
+        "line 3: is empty\nodd", "%(sentence0)s\n%(sentence1)s"
+    )  # fmt: skip
+    first = kept.error.values["sentence0"]
+    assert isinstance(first, Message)
+    assert first.values == {"line": 3}
+    assert [one.template for one in kept.staged.notes] == ["Numbers have a decimal comma."]
+
+
+def test_texts_of_an_earlier_version_are_read(store: JobStore, database: str) -> None:
+    """It kept them as plain English."""
+    job = added(store, state="failed", staged=STAGED)
+    staged = '{"kind":"csv","columns":[],"rows":7,"notes":["Numbers have a decimal comma."]}'
+    opened = Database.open(database)
+    with opened.begin() as con:
+        this = module.jobs.c.id == job.id
+        con.execute(
+            sa.update(module.jobs).where(this).values(error="The disk\nis full", staged=staged)
+        )
+    opened.close()
+    kept = store.get(job.id)
+    assert kept is not None
+    assert kept.staged is not None
+    assert (kept.error, kept.staged.notes) == (
+        "The disk\nis full", ("Numbers have a decimal comma.",)
+    )  # fmt: skip
+    assert all(map(is_english, (kept.error, *kept.staged.notes)))
 
 
 def test_unknown_and_foreign_ids_are_none(store: JobStore, database: str) -> None:

@@ -185,7 +185,7 @@ def test_job_that_kills_its_workers_fails_in_the_end(site: Site) -> None:
     assert deaths == 2
     told = found(site.store, bad)
     assert (told.error or "").startswith(
-        "The worker has died again and again while scoring, in rows 4,865 to 5,120: "
+        "The worker has died again and again while scoring rows 4,865 to 5,120. "
     )
     with worker(site.app, site.folder):
         assert ended(site.store, good).state == "done"
@@ -240,7 +240,7 @@ def test_job_that_crashes_its_workers_fails_soon(site: Site) -> None:
         told = ended(site.store, bad)
         assert ended(site.store, good).state == "done"
     assert (site.folder / "deaths").read_text() == "xxx"
-    assert "again while scoring, in rows 1 to 256: " in (told.error or "")
+    assert "again while scoring rows 1 to 256. " in (told.error or "")
 
 
 def test_model_that_exits_fails_its_job(site: Site) -> None:

@@ -8,9 +8,15 @@ import pytest
 
 import podium.web
 from podium.production import gunicorn
-from podium.production.gunicorn import Address, settings, watched_files, worker_count
+from podium.production.gunicorn import (
+    Address,
+    SocketFile,
+    settings,
+    watched_files,
+    worker_count,
+)
 from podium.spec import Feature, Limits, ModelSpec, Server, Spec, Task
-from podium.strict import Period
+from podium.strict import Period, Size
 
 
 def spec(server: Server | None = None, limits: Limits | None = None) -> Spec:
@@ -42,6 +48,11 @@ def test_addresses(host: str, bind: str, url: str) -> None:
     assert (address.bind, address.url) == (bind, url)
 
 
+def test_socket_is_a_file() -> None:
+    """A proxy on this host reaches the server through a file."""
+    assert settings(spec(), SocketFile(Path("/run/a.sock")), 1)["bind"] == ["unix:/run/a.sock"]
+
+
 def test_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """As asked, else as [server] says, else one a processor."""
     monkeypatch.setattr(gunicorn, "available_cpus", lambda: 6)
@@ -65,8 +76,16 @@ def test_settings_in_whole() -> None:
         "keepalive": 75,
         "http_parser": "auto",
         "control_socket_disable": True,
+        "limit_request_line": 8190,
+        "limit_request_field_size": 8190,
+        "secure_scheme_headers": {},
+        "forwarder_headers": "",
+        "forwarded_allow_ips": "*",
         "loglevel": "warning",
+        "logger_class": "podium.production.logger.Logger",
         "proc_name": "podium",
+        "worker_connections": 4000,
+        "raw_env": ["PODIUM_MEMORY=0", "PODIUM_ANSWERING=80"],
     }
 
 
@@ -82,10 +101,10 @@ def test_gunicorn_knows_every_setting() -> None:
     """Each setting is one of Gunicorn's own, with a value that it takes."""
     from gunicorn.config import Config
 
-    config = Config()
+    config, lists = Config(), ("forwarder_headers", "forwarded_allow_ips")
     for name, value in settings(spec(), Address("127.0.0.1", 5000), 2).items():
         config.set(name, value)
-        assert config.settings[name].get() == value
+        assert config.settings[name].get() == (value.split() if name in lists else value)
 
 
 def test_less_than_a_second_is_still_a_time() -> None:
@@ -105,3 +124,17 @@ def test_files_that_restart_the_workers(tmp_path: Path) -> None:
     assert inside == {str(tmp_path / name) for name in expected}
     web = Path(podium.web.__file__).parent
     assert {str(web / "static" / "page.css"), str(web / "templates" / "base.html")} <= watched
+
+
+def test_models_in_the_pool() -> None:
+    """With engine = "gunicorn" the dirty pool has the models, and leaves as late as web workers."""
+    limits = Limits(timeout=Period(90), memory=Size(10**9))
+    made = settings(spec(Server(engine="gunicorn", model_workers=2), limits), Address("h", 1), 4)
+    assert {name: made[name] for name in made if name.startswith(("dirty", "raw"))} == {
+        "dirty_apps": ["podium.production.models:Models"],
+        "dirty_workers": 2,
+        "dirty_timeout": 120,
+        "dirty_graceful_timeout": 90,
+        "raw_env": ["PODIUM_MEMORY=1000000000", "PODIUM_ANSWERING=80"],
+    }
+    assert [name for name in settings(spec(), Address("h", 1), 4) if "dirty" in name] == []

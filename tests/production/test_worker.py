@@ -12,16 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gunicorn.config import Config
 
-from podium.production.worker import (
-    SILENT_S,
-    Counts,
-    JoinedSocket,
-    Pace,
-    _keep_settings,
-    _small_request,
-)
+from podium.production.arrival import small_request
+from podium.production.joined import JoinedSocket
+from podium.production.sharing import Counts, Pace
+from podium.production.worker import SILENT_S
 from tests.support.apps import write_weights
 from tests.support.server import Server, running
 
@@ -228,7 +223,7 @@ def test_only_a_whole_small_json_post_is_answered_at_once(sent: bytes, found: st
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(sent)
-        assert _small_request(ours) == found
+        assert small_request(ours) == found
         if sent:
             assert ours.recv(100_000) == sent
 
@@ -245,19 +240,6 @@ def test_head_and_body_leave_together() -> None:
     assert joined.fileno() == 7
     joined.flush()
     assert sent[2:] == [b"HTTP/1.1 204 No Content\r\n\r\n"]
-
-
-def test_settings_become_attributes() -> None:
-    """Gunicorn's settings keep their values, and what it computes of them stays computed."""
-    cfg = Config()
-    cfg.set("threads", 7)
-    cfg.set("certfile", "here.pem")
-    before = {name: getattr(cfg, name) for name in cfg.settings}
-    _keep_settings(cfg)
-    assert vars(cfg)["threads"] == 7
-    assert "worker_class" not in vars(cfg)
-    assert {name: getattr(cfg, name) for name in cfg.settings} == before
-    assert cfg.is_ssl
 
 
 def test_refused_bodies_hold_up_nobody(server: Server) -> None:

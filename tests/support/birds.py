@@ -46,4 +46,3 @@ def write_birds(file: Path) -> Path:
         f"COPY (SELECT {columns} FROM (VALUES {CLASSES}) AS t({CLASS_NAMES})) TO '{file}'"  # noqa: S608
     )
     return file
-    return file

@@ -124,14 +124,21 @@ class Client:
 
     def raw(self, request: bytes, *, half_close: bool = False) -> bytes:
         """Return all that comes back for bytes that may be no HTTP at all."""
-        with socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S) as connection:
+        return raw(self.port, request, half_close=half_close)
+
+
+def raw(port: int, request: bytes, *, half_close: bool = False) -> bytes:
+    """Return all that comes back for bytes; who refuses early may close before they are sent."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(request)
             if half_close:
                 connection.shutdown(socket.SHUT_WR)
-            received = b""
+        with suppress(ConnectionResetError):
             while part := connection.recv(65536):
                 received += part
-            return received
+    return received
 
 
 def exchange(

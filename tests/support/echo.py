@@ -12,11 +12,12 @@ ANSWER = b'{"predictions": ["fine"]}'
 
 
 class Echo:
-    """The server's address, and the (path, content type, body) of each request."""
+    """The server's address, the (path, content type, body) of each request, the key of the last."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.requests: list[tuple[str, str, bytes]] = []
+        self.key: str | None = None
 
 
 @contextmanager
@@ -27,6 +28,7 @@ def echoing() -> Iterator[Echo]:
         def do_POST(self) -> None:
             """Keep a request."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            echo.key = self.headers["Authorization"]
             echo.requests.append((self.path, self.headers["Content-Type"], body))
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

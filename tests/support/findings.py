@@ -9,6 +9,7 @@ import numpy as np
 from podium.charts import Spec, bars, curves, dots, matrix, stacked, values
 from podium.datasets.findings import Comparison, Figure, Findings, Judged, Metric
 from podium.datasets.wishes import Column, Staged, Wishes
+from podium.messages import message_of, said
 
 EVIL: Final = (
     "</script><script>window.hacked = 1</script>",
@@ -20,28 +21,29 @@ EVIL: Final = (
 
 def evil_findings() -> Findings:
     """Return findings in which every text is hostile, with each kind of figure."""
-    figures = tuple(Figure(name, f"{name} {EVIL[0]}", f"{EVIL[1]}.", spec)
+    evil = tuple(map(message_of, EVIL))
+    figures = tuple(Figure(name, message_of(f"{name} {EVIL[0]}"), message_of(f"{EVIL[1]}."), spec)
                     for name, spec in every_figure(EVIL).items())  # fmt: skip
     metrics = (
-        Metric("accuracy", EVIL[0], 0.912, 0.81, 0.97, better="higher", about=EVIL[1]),
-        Metric("f1", "F1", None, label=EVIL[1]),
+        Metric("accuracy", evil[0], 0.912, 0.81, 0.97, better="higher", about=evil[1]),
+        Metric("f1", said("F1"), None, label=EVIL[1]),
     )
     models = tuple(
         Judged(model=f"m{i}", title=f"{i} {name}", version="abc123", rows=41, judged=40,
                counts=dict.fromkeys(EVIL, 7), metrics=metrics, figures=figures if i == 0 else (),
                notes=(name,))
-        for i, name in enumerate(EVIL[:2])
+        for i, name in enumerate(evil[:2])
     )  # fmt: skip
     columns = (*(Column(name) for name in EVIL), Column("length", "length"),
                Column(EVIL[0], None, is_target=True))  # fmt: skip
     return Findings(
         title=EVIL[0], file=f"{EVIL[1]}.csv", target=EVIL[0], unit=None, labels=EVIL, rows=42,
-        failed=1, problems=((7, EVIL[2]),), wishes=Wishes(seed=5, confidence_level=0.8),
-        staged=Staged(kind="csv", columns=columns, rows=42, notes=(EVIL[0],)), bootstrap=1000,
-        models=models, notes=(EVIL[2],), figures=(),
+        failed=1, problems=((7, evil[2]),), wishes=Wishes(seed=5, confidence_level=0.8),
+        staged=Staged(kind="csv", columns=columns, rows=42, notes=(evil[0],)), bootstrap=1000,
+        models=models, notes=(evil[2],), figures=(),
         comparisons=(Comparison(first="m0", second="m1", metric="accuracy", test="McNemar",
                                 difference=0.1, low=0.0, high=0.2, p_value=0.04,
-                                reading=f"{EVIL[0]} is better."),),
+                                reading=said("%(evil)s is better.", evil=EVIL[0])),),
     )  # fmt: skip
 
 

@@ -49,11 +49,11 @@ class Server:
 
     def peak_bytes(self) -> int:
         """Return the most memory that the workers have held together."""
-        return sum(_status_kb(pid, "VmHWM") for pid in self.workers) * 1024
+        return sum(status_kb(pid, "VmHWM") for pid in self.workers) * 1024
 
     def resident_bytes(self) -> int:
         """Return the memory that the workers hold together now."""
-        return sum(_status_kb(pid, "VmRSS") for pid in self.workers) * 1024
+        return sum(status_kb(pid, "VmRSS") for pid in self.workers) * 1024
 
 
 @contextmanager
@@ -117,7 +117,14 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-def _status_kb(pid: int, key: str) -> int:
+def children(pid: int) -> frozenset[int]:
+    """Return the processes that a process has started."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return frozenset(int(one) for task in tasks for one in task.read_text().split())
+
+
+def status_kb(pid: int, key: str) -> int:
+    """Return a size that the system tells of a process; source: proc(5), status."""
     found = re.search(rf"^{key}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.M)
     assert found is not None
     return int(found[1])

@@ -8,9 +8,9 @@ from collections.abc import Callable
 WAIT_S = 120.0
 
 
-def until(told: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + WAIT_S
+def until(told: Callable[[], object], patience_s: float = WAIT_S, every_s: float = 0.01) -> None:
+    """Wait until something is so, for `patience_s` seconds at the longest; look `every_s`."""
+    deadline = time.monotonic() + patience_s
     while not told():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(every_s)

@@ -13,7 +13,7 @@ import pytest
 
 from podium.signature import Signature
 from podium.spec import Feature, Image, TextInput
-from podium.web.calls import calls_with, curl_calls, dataset_calls
+from podium.web.calls import calls_with, curl_calls, dataset_calls, with_key
 from tests.support.echo import Echo, echoing
 from tests.support.missing import program
 
@@ -111,6 +111,26 @@ def test_an_image_is_sent(language: str, name: str, tmp_path: Path, echo: Echo) 
     assert sent.content_type.startswith("multipart/form-data; boundary=")
     assert b'name="image"' in sent.body
     assert b"\r\n\r\n\xff\xd8picture\r\n" in sent.body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("signature", [TABLE, PHOTOS])
+@pytest.mark.parametrize(("key", "sent"), [(True, "Bearer YOUR_KEY"), (False, None)])
+def test_a_key_is_shown_where_one_is_needed(
+    language: str, signature: Signature, key: bool, sent: str | None, tmp_path: Path, echo: Echo
+) -> None:
+    """A visitor has to put his own into its place, and nothing else."""
+    (tmp_path / "photo.jpg").write_bytes(b"picture")
+    found = calls_with(signature, {}, echo.url, {}, key)
+    run(language, next(call.code for call in found if call.id == language), tmp_path, echo)
+    assert echo.key == sent
+
+
+def test_lines_of_curl_show_a_key(tmp_path: Path, echo: Echo) -> None:
+    """All that the docs show, and what `podium serve` prints."""
+    for _, line in with_key(curl_calls(TABLE, echo.url)):
+        run("curl", line, tmp_path, echo)
+        assert echo.key == "Bearer YOUR_KEY"
 
 
 def item_of(signature: Signature, values: dict[str, str]) -> Any:

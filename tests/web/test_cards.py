@@ -10,13 +10,10 @@ from msgspec import structs
 
 from podium.app import App
 from podium.calibrated import write_calibration
-from podium.jobs.state import StateFolder
-from podium.web.body import BodyReader
-from podium.web.datasets.api import add_datasets
-from podium.web.wsgi import create_pages
 from tests.conformance.cases import build
 from tests.conformance.onnx_cases import CASES
 from tests.support.page import Page
+from tests.support.pages import client_of
 from tests.test_calibrated import FIT, calibration, current, keep
 
 PLAIN = {case.name: case for case in CASES}["onnx-logits"]
@@ -29,15 +26,6 @@ def folder(tmp_path: Path) -> Path:
     build(PLAIN, tmp_path)
     (tmp_path / "podium.toml").write_text(f'{PLAIN.toml}title = "Model"\n')
     return tmp_path
-
-
-def client_of(folder: Path) -> FlaskClient:
-    """Return a client of an application's pages."""
-    app = App(folder)
-    reader = BodyReader(app.signature, app.spec.limits, app.names, app.image_of)
-    pages = create_pages(app, reader)
-    add_datasets(pages, app, StateFolder(folder), threads=2)
-    return pages.test_client()
 
 
 def cards(client: FlaskClient) -> list[tuple[str, str]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from podium.colours import READABLE, SEEN, contrast, nearest_shade, shades_of, worst_contrast
+from podium.colours import READABLE, SEEN, contrast, on_dark, shades_of, worst_contrast
 from tests.support.apps import write_notes
 from tests.support.page import Page
-from tests.web.test_cards import client_of
+from tests.support.pages import client_of
 
 TOKEN = re.compile(r"--([a-z-]+): (#[0-9a-f]{6});")
 
@@ -67,7 +67,7 @@ def test_a_colour_sets_the_accents_of_both_schemes(folder: Path) -> None:
                      "accent-edge": shades.mark, "mark": shades.mark}  # fmt: skip
     assert dark["accent"] == "#ffe066"
     _, dark = dark_and_light(theme_css(themed(write_notes(folder / "two"), 'colour = "#000000"')))
-    assert dark["accent"] == nearest_shade("#000000", "dark", SEEN)
+    assert dark["accent"] == on_dark("#000000") == "#ffffff"
 
 
 def test_a_dark_colour_stands_alone(folder: Path) -> None:

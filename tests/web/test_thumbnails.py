@@ -10,12 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from podium.app import App
-from podium.jobs.state import StateFolder
-from podium.web.body import BodyReader
-from podium.web.datasets.api import add_datasets
-from podium.web.wsgi import create_pages
 from tests.support.apps import write_colours
+from tests.support.pages import client_of
 
 
 @pytest.fixture
@@ -35,11 +31,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(folder: Path) -> FlaskClient:
     """Return a client of its pages."""
-    app = App(folder)
-    reader = BodyReader(app.signature, app.spec.limits, app.names, app.image_of)
-    pages = create_pages(app, reader)
-    add_datasets(pages, app, StateFolder(folder), threads=2)
-    return pages.test_client()
+    return client_of(folder)
 
 
 def test_an_example_is_shown_small(client: FlaskClient) -> None:

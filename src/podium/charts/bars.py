@@ -20,6 +20,7 @@ from podium.charts.frame import (
     short,
     told,
 )
+from podium.messages import joined, said, said_of
 
 BINS: Final = 20
 MOST_BARS: Final = 20
@@ -35,11 +36,16 @@ def histogram(counts: NDArray[np.intp], low: float, high: float, title: str) -> 
         for i, count in enumerate(counts)
     ]  # fmt: skip
     marks = layer(bars, "bar", "count", x=_binned(title), x2={"field": "high"},
-                  y=number("rows", title="Rows", axis={"tickCount": 4}),
-                  tooltip=_tooltip(rows=("rows", ",d")))  # fmt: skip
-    top = bars[int(counts.argmax())]
-    return framed(f"Histogram of {title}: {int(counts.sum())} rows, most of them from "
-                  f"{told(top['low'])} to {told(top['high'])}.", 220, [marks])  # fmt: skip
+                  y=number("rows", title=said("Rows"), axis={"tickCount": 4}),
+                  tooltip=_tooltip(rows=(said("rows"), ",d")))  # fmt: skip
+    top, rows = bars[int(counts.argmax())], int(counts.sum())
+    about = said_of(
+        rows,
+        "Histogram of %(title)s: %(rows)s row, from %(low)s to %(high)s.",
+        "Histogram of %(title)s: %(rows)s rows, most of them from %(low)s to %(high)s.",
+        title=title, rows=rows, low=told(top["low"]), high=told(top["high"]),
+    )  # fmt: skip
+    return framed(about, 220, [marks])
 
 
 def two_histograms(groups: Mapping[str, Floats], title: str, high: float) -> Spec:
@@ -57,13 +63,15 @@ def two_histograms(groups: Mapping[str, Floats], title: str, high: float) -> Spe
         ]  # fmt: skip
     axis = {"format": ".0%", "tickCount": 4}
     marks = layer(bars, "bar", "bar", x=_binned(title, high), x2={"field": "high"},
-                  y=number("share", title="Share of each", axis=axis, stack=None),
+                  y=number("share", title=said("Share of each"), axis=axis, stack=None),
                   **coloured("of", list(groups)),
-                  tooltip=_tooltip(of="of", rows=("answers", ",d"),
-                                   share=("share", ".1%")))  # fmt: skip
-    about = [f"{name}: {len(values)} answers, median {told(_median(values))}."
+                  tooltip=_tooltip(of=said("group"), rows=(said("answers"), ",d"),
+                                   share=(said("share"), ".1%")))  # fmt: skip
+    about = [said_of(len(values), "%(group)s: %(answers)s answer, median %(median)s.",
+                     "%(group)s: %(answers)s answers, median %(median)s.", group=name,
+                     answers=len(values), median=told(_median(values)))
              for name, values in groups.items()]  # fmt: skip
-    return framed(f"Histograms of {title}. {' '.join(about)}", 240, [marks])
+    return framed(joined([said("Histograms of %(title)s.", title=title), *about]), 240, [marks])
 
 
 def counted(counts: Mapping[str, int], target: str) -> Spec:
@@ -72,11 +80,13 @@ def counted(counts: Mapping[str, int], target: str) -> Spec:
     shown, total = order[:MOST_BARS], max(1, sum(counts.values()))
     bars = [{"label": label, "rows": rows, "share": short(rows / total)} for label, rows in shown]
     y = category("label", title=None, axis={"labelLimit": 140})
-    marks = layer(bars, "bar", "count", y=y, x=number("rows", title="Rows", axis={"tickCount": 4}),
-                  tooltip=lines(label=target, rows=("rows", ",d"),
-                                share=("share", ".1%")))  # fmt: skip
-    about = [f"{one['label']}: {one['rows']}." for one in bars]
-    return framed(f"Answers by {target}. {' '.join(about)}", max(80, 26 * len(bars)), [marks])
+    x = number("rows", title=said("Rows"), axis={"tickCount": 4})
+    marks = layer(bars, "bar", "count", y=y, x=x,
+                  tooltip=lines(label=target, rows=(said("rows"), ",d"),
+                                share=(said("share"), ".1%")))  # fmt: skip
+    about = [said("%(label)s: %(rows)s.", label=one["label"], rows=one["rows"]) for one in bars]
+    description = joined([said("Answers by %(target)s.", target=target), *about])
+    return framed(description, max(80, 26 * len(bars)), [marks])
 
 
 def _binned(title: str, high: float | None = None) -> Spec:
@@ -85,7 +95,7 @@ def _binned(title: str, high: float | None = None) -> Spec:
 
 
 def _tooltip(**more: str | tuple[str, str]) -> list[Spec]:
-    return lines(**{"low": ("from", ".3g"), "high": ("to", ".3g"), **more})
+    return lines(**{"low": (said("from"), ".3g"), "high": (said("to"), ".3g"), **more})
 
 
 def _median(values: NDArray[Any]) -> float | None:

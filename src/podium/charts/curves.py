@@ -22,6 +22,7 @@ from podium.charts.frame import (
     share,
     short,
 )
+from podium.messages import Message, joined, said, said_of
 
 POINTS: Final = 100
 """How many points a line has at most."""
@@ -38,29 +39,35 @@ class Curve(NamedTuple):
 
 def roc(curves: Sequence[Curve]) -> Spec:
     """Return lines of the true positive rate against the false positive rate."""
-    titles = ("False positive rate", "True positive rate")
-    return _shares(curves, titles, "ROC curves", guide((0, 0), (1, 1)))
+    x, y = said("False positive rate"), said("True positive rate")
+    tooltip = lines(of=said("curve"), x=(said("false positive rate"), ".3f"),
+                    y=(said("true positive rate"), ".3f"))  # fmt: skip
+    about = said("ROC curves. %(curves)s.", curves=_names(curves))
+    return framed(about, _TALL, [guide((0, 0), (1, 1)), _shares(curves, x, y, tooltip)])
 
 
 def precision_recall(curves: Sequence[Curve]) -> Spec:
     """Return stepped lines of precision against recall."""
-    made = _shares(curves, ("Recall", "Precision"), "Precision-recall curves")
-    made["layer"][-1]["mark"]["interpolate"] = "step-before"
-    return made
+    tooltip = lines(of=said("curve"), x=(said("recall"), ".3f"), y=(said("precision"), ".3f"))
+    marks = _shares(curves, said("Recall"), said("Precision"), tooltip)
+    marks["mark"]["interpolate"] = "step-before"
+    about = said("Precision-recall curves. %(curves)s.", curves=_names(curves))
+    return framed(about, _TALL, [marks])
 
 
 def rejection(curves: Sequence[Curve]) -> Spec:
     """Return lines of the accuracy of the answers kept, against the share that is rejected."""
     names = [curve.name for curve in curves]
-    y = share("y", "Accuracy of the rest")
+    x, y = share("x", said("Share of answers rejected")), share("y", said("Accuracy of the rest"))
     # All that happens lies near the top: the axis need not begin at 0.
     y["scale"] = {"domain": [_floor(curves), 1]}
-    marks = layer(_points(curves), "line", "line", x=share("x", "Share of answers rejected"), y=y,
-                  **coloured("of", names), order=number("n"),
-                  tooltip=lines(of="of", x=("rejected", ".1%"), y=("accuracy", ".1%")))  # fmt: skip
-    about = [f"{curve.name}: {curve.y[0]:.1%} of all answers are right, {curve.y[-1]:.1%} of the "
-             f"surest {1 - curve.x[-1]:.0%}." for curve in curves]  # fmt: skip
-    return framed(" ".join(["Accuracy against rejection rate.", *about]), _TALL, [marks])
+    tooltip = lines(of=said("curve"), x=(said("rejected"), ".1%"), y=(said("accuracy"), ".1%"))
+    marks = layer(_points(curves), "line", "line", x=x, y=y, **coloured("of", names),
+                  order=number("n"), tooltip=tooltip)  # fmt: skip
+    about = [said("%(curve)s: %(all)s of all answers are right, %(rest)s of the surest %(share)s.",
+                  curve=curve.name, all=f"{curve.y[0]:.1%}", rest=f"{curve.y[-1]:.1%}",
+                  share=f"{1 - curve.x[-1]:.0%}") for curve in curves]  # fmt: skip
+    return framed(joined([said("Accuracy against rejection rate."), *about]), _TALL, [marks])
 
 
 def reliability(low: Floats, probability: Floats, right: Floats, rows: NDArray[np.intp]) -> Spec:
@@ -74,27 +81,34 @@ def reliability(low: Floats, probability: Floats, right: Floats, rows: NDArray[n
     bins = [{"low": short(low[i]), "high": short(low[i] + width), "x": short(probability[i]),
              "y": short(right[i]), "rows": int(rows[i]), "share": short(rows[i] / rows.sum())}
             for i in filled]  # fmt: skip
-    tooltip = lines(x=("mean probability", ".1%"), y=("right", ".1%"), rows=("answers", ",d"))
-    x, y = share("x", "Probability of the answer"), share("y", "Share of right answers")
+    tooltip = lines(x=(said("mean probability"), ".1%"), y=(said("right"), ".1%"),
+                    rows=(said("answers"), ",d"))  # fmt: skip
+    x, y = share("x", said("Probability of the answer")), share("y", said("Share of right answers"))
     bars = layer(bins, "bar", "count", x=number("low", bin="binned", scale={"domain": [0, 1]}),
                  x2={"field": "high"}, y=number("share"), tooltip=tooltip)  # fmt: skip
     size = number("rows", scale={"range": [25, 250]}, legend=None)
     dots = layer(bins, "circle", "dot", x=x, y=y, size=size, tooltip=tooltip)
-    about = [f"{one['rows']} answers of mean probability {one['x']:.1%}: {one['y']:.1%} right."
-             for one in bins]  # fmt: skip
-    return framed(" ".join(["Reliability diagram.", *about]), _TALL,
-                  [bars, guide((0, 0), (1, 1)), dots])  # fmt: skip
+    about = joined([said("Reliability diagram."), *map(_of_bin, bins)])
+    return framed(about, _TALL, [bars, guide((0, 0), (1, 1)), dots])
 
 
-def _shares(
-    curves: Sequence[Curve], titles: tuple[str, str], what: str, *under: Spec
-) -> Spec:  # fmt: skip
+def _of_bin(told: Spec) -> Message:
+    return said_of(
+        told["rows"],
+        "%(answers)s answer of mean probability %(mean)s: %(right)s right.",
+        "%(answers)s answers of mean probability %(mean)s: %(right)s right.",
+        answers=told["rows"], mean=f"{told['x']:.1%}", right=f"{told['y']:.1%}",
+    )  # fmt: skip
+
+
+def _names(curves: Sequence[Curve]) -> Message:
+    return joined((curve.name for curve in curves), "; ")
+
+
+def _shares(curves: Sequence[Curve], x: str, y: str, tooltip: list[Spec]) -> Spec:
     names = [curve.name for curve in curves]
-    x, y = titles
-    marks = layer(_points(curves), "line", "line", x=share("x", x), y=share("y", y),
-                  **coloured("of", names), order=number("n"),
-                  tooltip=lines(of="of", x=(x.lower(), ".3f"), y=(y.lower(), ".3f")))  # fmt: skip
-    return framed(f"{what}. {'; '.join(names)}.", _TALL, [*under, marks])
+    return layer(_points(curves), "line", "line", x=share("x", x), y=share("y", y),
+                 **coloured("of", names), order=number("n"), tooltip=tooltip)  # fmt: skip
 
 
 def _points(curves: Sequence[Curve]) -> list[Spec]:

@@ -16,6 +16,7 @@ from podium.charts.frame import (
     one_line,
     short,
 )
+from podium.messages import joined, said
 
 
 class Dot(NamedTuple):
@@ -46,13 +47,14 @@ def dots(found: Sequence[Dot], unit: str | None) -> Spec:
     axis = {"tickCount": 5} | ({} if unit is not None else {"format": ".0%"})
     x = number("value", title=unit or None, axis=axis, scale={"zero": False})
     form = ".4g" if unit is not None else ".1%"
-    tooltip = lines(model="model", metric="metric", value=("value", form), low=("from", form),
-                    high=("to", form))  # fmt: skip
+    tooltip = lines(model=said("model"), metric=said("metric"), value=(said("value"), form),
+                    low=(said("from"), form), high=(said("to"), form))  # fmt: skip
     shared = {"y": y, "yOffset": aside, **coloured("model", models)}
     spans = [row for row in rows if "low" in row]
-    about = [f"{one.metric}, {one.model}: {one.value:{form}}." for one in found]
+    about = [said("%(metric)s, %(model)s: %(value)s.", metric=one.metric, model=one.model,
+                  value=f"{one.value:{form}}") for one in found]  # fmt: skip
     return framed(
-        f"Metrics of {len(models)} models. {' '.join(about)}",
+        joined([said("Metrics of %(models)s models.", models=len(models)), *about]),
         max(60, (16 * len(models) + 14) * len(metrics)),
         [layer(spans, "rule", "span", x=number("low"), x2={"field": "high"}, **shared),
          layer(rows, "circle", "large-dot", x=x, tooltip=tooltip, **shared)],

@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.messages import Message, said
+
 Spec = dict[str, Any]
 """A Vega-Lite specification, or a part of one, as JSON has it."""
 
@@ -18,11 +20,11 @@ SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 MOST_SERIES: Final = 8
 """How many classes or models one figure tells apart by colour; more are too alike for many eyes."""
 _NARROW: Final = 310
-"""Pixels that a legend has in a narrow figure."""
+"""Pixels that a legend has in a narrow figure; the page, which measures names, knows better."""
 _LETTER, _SYMBOL = 6.5, 34
 
 
-def framed(description: str, height: int, layers: Sequence[Spec]) -> Spec:
+def framed(description: Message, height: int, layers: Sequence[Spec]) -> Spec:
     """Return a figure as wide as its place; `description` tells it to those who do not see it."""
     return {
         "$schema": SCHEMA,
@@ -91,12 +93,12 @@ def guide(start: tuple[float, float], stop: tuple[float, float]) -> Spec:
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line.
+    """Return a text on one line; a Message is on one.
 
     Vega-Lite writes some texts into expressions, and Vega's parser refuses the line separators of
     Unicode in them.
     """
-    return " ".join(text.split())
+    return text if isinstance(text, Message) else " ".join(text.split())
 
 
 def short(value: float, width: float = 1.0) -> float:
@@ -117,4 +119,4 @@ def ends(*values: Floats) -> tuple[float, float]:
 
 def told(value: float | None, form: str = ".3g") -> str:
     """Return a number in words."""
-    return format(value, form) if value is not None and isfinite(value) else "unknown"
+    return format(value, form) if value is not None and isfinite(value) else said("unknown")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.charts.frame import Spec, category, framed, layer, lines, number, short
+from podium.messages import Message, joined, said, said_of
 
 MOST_LABELS: Final = 20
 """How many labels a matrix has; smaller cells cannot be read."""
@@ -35,14 +36,19 @@ def confusion(counts: NDArray[np.intp], labels: Sequence[str], target: str) -> S
         for i in shown for j in shown
     ]  # fmt: skip
     names = [labels[i] for i in shown]
-    x, y = _side("said", f"Predicted {target}", names), _side("truth", f"True {target}", names)
+    x = _side("said", said("Predicted %(target)s", target=target), names)
+    y = _side("truth", said("True %(target)s", target=target), names)
     shade = number("share", scale={"domain": [0, 1], "range": [0.04, 0.92]}, legend=None)
-    tooltip = lines(truth="true", said="predicted", rows=("rows", ",d"),
-                    share=("of the true", ".1%"))  # fmt: skip
-    right = int(counts.diagonal().sum())
+    tooltip = lines(truth=said("true"), said=said("predicted"), rows=(said("rows"), ",d"),
+                    share=(said("of the true"), ".1%"))  # fmt: skip
+    about = said_of(
+        int(counts.sum()),
+        "Confusion matrix: %(right)s of %(rows)s prediction is right.",
+        "Confusion matrix: %(right)s of %(rows)s predictions are right.",
+        right=int(counts.diagonal().sum()), rows=int(counts.sum()),
+    )  # fmt: skip
     return framed(
-        " ".join([f"Confusion matrix: {right} of {int(counts.sum())} predictions are right.",
-                  *_confusions(cells)]),
+        joined([about, *_confusions(cells)]),
         max(200, min(520, 60 * len(names))),
         [layer(cells, "rect", "cell", x=x, y=y, opacity=shade, tooltip=tooltip),
          *(layer(_texts(cells, len(names), dark), "text", style, x=x, y=y, text={"field": "text"})
@@ -75,8 +81,9 @@ def _text(cell: dict[str, Any], labels: int) -> str | list[str]:
     return [count, f"{cell['share']:.0%}"] if labels <= _SHARED else count
 
 
-def _confusions(cells: Sequence[dict[str, Any]]) -> list[str]:
+def _confusions(cells: Sequence[dict[str, Any]]) -> list[Message]:
     """Return the commonest mistakes in words."""
     wrong = [one for one in cells if one["rows"] and one["truth"] != one["said"]]
     wrong.sort(key=lambda one: -one["rows"])
-    return [f"{one['rows']} of {one['truth']} taken for {one['said']}." for one in wrong[:5]]
+    return [said("%(rows)s of %(truth)s taken for %(answer)s.", rows=one["rows"],
+                 truth=one["truth"], answer=one["said"]) for one in wrong[:5]]  # fmt: skip

@@ -20,12 +20,13 @@ from podium.charts.frame import (
     share,
     short,
 )
+from podium.messages import Message, joined, said, said_of
 
 MOST_COLUMNS: Final = 40
 MOST_MARKS: Final = 30
 """How many passes a column shows; of more, this many that lie evenly among them."""
-OTHERS: Final = "all others"
-ANSWER: Final = "the answer, without a colour of its own"
+OTHERS: Final = said("all others")
+ANSWER: Final = said("the answer, without a colour of its own")
 _WIDE: Final = 0.84
 
 
@@ -45,34 +46,46 @@ def stacked(stacks: Sequence[Stack], labels: Sequence[str]) -> Spec:
     """Return a column an input, in which the class of the answer lies lowest."""
     shown = _shown(stacks, len(labels))
     names = [labels[i] for i in shown]
-    if any(_said(one) not in shown for one in stacks):
+    if any(_answer(one) not in shown for one in stacks):
         names.append(ANSWER)
     if len(shown) < len(labels):
         names.append(OTHERS)
     colour = coloured("of", names)
     x = number("x", scale={"domain": [0, max(1, len(stacks))], "nice": False},
-               axis={"labels": False, "grid": False}, title="Inputs, from the surest")  # fmt: skip
+               title=said("Inputs, from the surest"),
+               axis={"labels": False, "grid": False})  # fmt: skip
     places = {"x": x, "x2": {"field": "x2"}}
     wide = {"transform": [{"calculate": f"datum.x + {_WIDE}", "as": "x2"}]}
-    tooltip = lines(row="row", label="label", p=("probability", ".1%"), truth="true label")
-    y = share("y", "Probability, stacked")
+    tooltip = lines(row=said("row"), label=said("label"), p=(said("probability"), ".1%"),
+                    truth=said("true label"))  # fmt: skip
+    y = share("y", said("Probability, stacked"))
     parts = [part for i, one in enumerate(stacks) for part in _parts(i, one, labels, shown)]
     marks = [mark for i, one in enumerate(stacks) for mark in _marks(i, one)]
     wrong = [
         {"x": _left(i) + _WIDE / 2, "row": one.row, "truth": labels[one.truth],
-         "said": labels[_said(one)]}
-        for i, one in enumerate(stacks) if one.truth is not None and one.truth != _said(one)
+         "said": labels[_answer(one)]}
+        for i, one in enumerate(stacks) if one.truth is not None and one.truth != _answer(one)
     ]  # fmt: skip
     layers = [wide | layer(parts, "rect", "bar", **places, y=y, y2={"field": "y2"}, **colour,
                            tooltip=tooltip)]  # fmt: skip
     if marks:
         layers.append(wide | layer(marks, "rule", "pass-line", **places, y=number("y")))
     if wrong:
-        said = lines(row="row", said="answer", truth="true label")
-        layers.append(layer(wrong, "point", "wrong", x=number("x"), y={"value": -8}, tooltip=said))
-    passes = f", {len(stacks[0].passes)} passes or members each" if marks else ""
-    return framed(f"Class probabilities of {len(stacks)} inputs{passes}; "
-                  f"{len(wrong)} of their answers are wrong.", 260, layers)  # fmt: skip
+        told = lines(row=said("row"), said=said("answer"), truth=said("true label"))
+        layers.append(layer(wrong, "point", "wrong", x=number("x"), y={"value": -8}, tooltip=told))
+    passes = len(stacks[0].passes) if marks else 0
+    return framed(_described(len(stacks), passes, len(wrong)), 260, layers)
+
+
+def _described(inputs: int, passes: int, wrong: int) -> Message:
+    told = [said_of(inputs, "Class probabilities of %(inputs)s input.",
+                    "Class probabilities of %(inputs)s inputs.", inputs=inputs)]  # fmt: skip
+    if passes:
+        told.append(said_of(passes, "Each has %(passes)s single answer.",
+                            "Each has %(passes)s single answers.", passes=passes))  # fmt: skip
+    told.append(said_of(wrong, "%(wrong)s answer is wrong.", "%(wrong)s answers are wrong.",
+                        wrong=wrong))  # fmt: skip
+    return joined(told)
 
 
 def _shown(stacks: Sequence[Stack], labels: int) -> list[int]:
@@ -85,7 +98,7 @@ def _shown(stacks: Sequence[Stack], labels: int) -> list[int]:
     total = np.sum([one.passes.mean(axis=0) for one in stacks], axis=0)
     order = np.argsort(-total, kind="stable").tolist()
     shown = order[: MOST_SERIES - 1]
-    if {_said(one) for one in stacks} <= set(shown):
+    if {_answer(one) for one in stacks} <= set(shown):
         return sorted(shown)
     return sorted(order[: MOST_SERIES - 2])
 
@@ -94,9 +107,10 @@ def _parts(
     place: int, one: Stack, labels: Sequence[str], shown: Sequence[int]
 ) -> list[dict[str, Any]]:
     mean = one.passes.mean(axis=0)
-    said = _said(one)
-    of = dict.fromkeys(range(len(labels)), OTHERS) | {said: ANSWER} | {i: labels[i] for i in shown}
-    order = sorted(range(len(labels)), key=lambda i: (i != said, of[i] == OTHERS, i))
+    answer = _answer(one)
+    of: dict[int, str] = dict.fromkeys(range(len(labels)), OTHERS)
+    of |= {answer: ANSWER} | {i: labels[i] for i in shown}
+    order = sorted(range(len(labels)), key=lambda i: (i != answer, of[i] == OTHERS, i))
     shares: dict[str, float] = {}
     for i in order:
         shares[of[i]] = shares.get(of[i], 0.0) + float(mean[i])
@@ -104,7 +118,7 @@ def _parts(
     told = {"truth": labels[one.truth]} if one.truth is not None else {}
     return [
         {"x": _left(place), "y": short(tops[n]), "y2": short(min(1.0, tops[n + 1])), "of": name,
-         "label": labels[said] if name == ANSWER else name, "p": short(p), "row": one.row, **told}
+         "label": labels[answer] if name == ANSWER else name, "p": short(p), "row": one.row, **told}
         for n, (name, p) in enumerate(shares.items()) if p >= 0.0005
     ]  # fmt: skip
 
@@ -112,11 +126,11 @@ def _parts(
 def _marks(place: int, one: Stack) -> list[dict[str, float]]:
     if not one.sampled:
         return []
-    passes = np.sort(one.passes[:, _said(one)])
+    passes = np.sort(one.passes[:, _answer(one)])
     return [{"x": _left(place), "y": short(passes[i])} for i in evenly(len(passes), MOST_MARKS)]
 
 
-def _said(one: Stack) -> int:
+def _answer(one: Stack) -> int:
     return int(one.passes.mean(axis=0).argmax())
 
 

@@ -20,6 +20,7 @@ from podium.charts.frame import (
     short,
 )
 from podium.charts.passes import widened
+from podium.messages import Message, said, said_of
 
 MOST_POINTS: Final = 300
 
@@ -49,13 +50,16 @@ def predicted(
         bars = [point for point in points if "low" in point]
         layers.append(layer(bars, "rule", "interval-line", x=number("x"), y=number("low"),
                             y2={"field": "high"}))  # fmt: skip
-    tooltip = lines(x=("true", ".5g"), y=("predicted", ".5g"))
+    tooltip = lines(x=(said("true"), ".5g"), y=(said("predicted"), ".5g"))
     if len(layers) > 1:
-        tooltip += lines(low=("from", ".5g"), high=("to", ".5g"))
-    layers.append(layer(points, "circle", "dot", x=_axis("x", f"True {title}", low, high),
-                        y=_axis("y", f"Predicted {title}", low, high),
-                        tooltip=tooltip))  # fmt: skip
-    return framed(f"Predicted against true {title} of {len(points)} rows.", 300, layers)
+        tooltip += lines(low=(said("from"), ".5g"), high=(said("to"), ".5g"))
+    x = _axis("x", said("True %(target)s", target=title), low, high)
+    y = _axis("y", said("Predicted %(target)s", target=title), low, high)
+    layers.append(layer(points, "circle", "dot", x=x, y=y, tooltip=tooltip))
+    about = said_of(len(points), "Predicted against true %(target)s of %(rows)s row.",
+                    "Predicted against true %(target)s of %(rows)s rows.", target=title,
+                    rows=len(points))  # fmt: skip
+    return framed(about, 300, layers)
 
 
 def residuals(truth: Floats, value: Floats, title: str) -> Spec:
@@ -65,13 +69,16 @@ def residuals(truth: Floats, value: Floats, title: str) -> Spec:
     least, most = widened(*ends(above, np.zeros(1)))
     points = [{"x": short(value[i], high - low), "y": short(above[i], most - least)}
               for i in chosen(value)]  # fmt: skip
-    dots = layer(points, "circle", "dot", x=_axis("x", f"Predicted {title}", low, high),
-                 y=_axis("y", "Residual: true minus predicted", least, most),
-                 tooltip=lines(x=("predicted", ".5g"), y=("residual", ".3g")))  # fmt: skip
-    return framed(f"Residuals of {len(points)} rows, from {least:.3g} to {most:.3g}.", 260,
-                  [guide((low, 0.0), (high, 0.0)), dots])  # fmt: skip
+    tooltip = lines(x=(said("predicted"), ".5g"), y=(said("residual"), ".3g"))
+    x = _axis("x", said("Predicted %(target)s", target=title), low, high)
+    y = _axis("y", said("Residual: true minus predicted"), least, most)
+    dots = layer(points, "circle", "dot", x=x, y=y, tooltip=tooltip)
+    about = said_of(len(points), "Residuals of %(rows)s row, from %(low)s to %(high)s.",
+                    "Residuals of %(rows)s rows, from %(low)s to %(high)s.", rows=len(points),
+                    low=f"{least:.3g}", high=f"{most:.3g}")  # fmt: skip
+    return framed(about, 260, [guide((low, 0.0), (high, 0.0)), dots])
 
 
-def _axis(field: str, title: str, low: float, high: float) -> Spec:
+def _axis(field: str, title: Message, low: float, high: float) -> Spec:
     return number(field, title=title, axis={"tickCount": 5},
                   scale={"domain": [low, high], "zero": False, "nice": True})  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TextIO, TypeVar
 from podium.cells import listed
 from podium.csvfile.dialect import CsvError, read_text
 from podium.csvfile.records import Records
+from podium.messages import said
 
 __all__ = ["CsvError", "Records", "Rows", "read_csv", "read_text"]
 
@@ -36,8 +37,10 @@ class Rows:
         times = Counter(self.header)
         twice = sorted(name for name in times if name and times[name] > 1)
         if twice:
-            reason = f"names {listed(twice)} twice; expected one header line, and one line an item"
-            raise CsvError(file, reason)
+            raise CsvError(file, said(
+                "names %(names)s twice; expected one header line, and one line an item",
+                names=listed(twice),
+            ))  # fmt: skip
 
     def __iter__(self) -> Iterator[list[str]]:
         for line, cells, problem in self._records:

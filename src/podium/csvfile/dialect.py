@@ -10,6 +10,7 @@ from typing import Final, TextIO, TypeVar
 
 from podium.errors import Mistake
 from podium.filekinds import foreign
+from podium.messages import said
 
 T = TypeVar("T")
 
@@ -40,7 +41,8 @@ class CsvError(ValueError):
     @property
     def mistake(self) -> Mistake:
         """The mistake with its place, among those of a file of data."""
-        return Mistake(f"line {self.line}" if self.line else "CSV", self.reason)
+        place = said("line %(line)s", line=self.line) if self.line else "CSV"
+        return Mistake(place, self.reason)
 
 
 def read_text(file: Path, read: Callable[[TextIO], T]) -> T:
@@ -57,7 +59,8 @@ def read_text(file: Path, read: Callable[[TextIO], T]) -> T:
         with file.open("rb") as stream:
             start = stream.read(_START)
     except OSError as err:
-        raise CsvError(file, f"cannot be read: {err.strerror or err}") from err
+        why = err.strerror or str(err)
+        raise CsvError(file, said("cannot be read: %(reason)s", reason=why)) from err
     reason = ""
     for encoding in _encodings(file, start):
         try:
@@ -65,7 +68,7 @@ def read_text(file: Path, read: Callable[[TextIO], T]) -> T:
                 return read(text)
         except UnicodeDecodeError as err:
             reason = str(err)
-    raise CsvError(file, f"cannot be read: {reason}")
+    raise CsvError(file, said("cannot be read: %(reason)s", reason=reason))
 
 
 def _encodings(file: Path, start: bytes) -> Sequence[str]:
@@ -75,11 +78,13 @@ def _encodings(file: Path, start: bytes) -> Sequence[str]:
         return (wide,)
     known = foreign(start)
     if known is not None:
-        raise CsvError(file, f"is no text but {known.name}. Save the table as CSV")
+        raise CsvError(file, said("is no text but %(kind)s. Save the table as CSV",
+                                  kind=known.name))  # fmt: skip
     controls = len(start) - len(start.translate(None, _CONTROLS))
     if controls > _MOST_CONTROLS * len(start):
-        reason = "is no text: it holds bytes that stand in no CSV file. Is it another file?"
-        raise CsvError(file, reason)
+        raise CsvError(file, said(
+            "is no text: it holds bytes that stand in no CSV file. Is it another file?"
+        ))  # fmt: skip
     if start.startswith(codecs.BOM_UTF8):
         return ("utf-8-sig",)
     return ("utf-8", "cp1252", "latin-1")

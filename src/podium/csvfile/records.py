@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from podium.csvfile.dialect import CsvError, delimiter_of, told_delimiter
-from podium.errors import counted
+from podium.messages import Message, said, said_of
 
 MAX_RECORD: Final = 1 << 20
 """The most characters of a line, and of a record with line ends in its cells."""
@@ -34,7 +34,7 @@ class Record(NamedTuple):
 
     line: int
     cells: list[str]
-    problem: str | None
+    problem: Message | None
 
 
 class Records:
@@ -64,7 +64,7 @@ class Records:
         if problem is not None:
             raise CsvError(file, problem, self.line)
         if not cells:
-            raise CsvError(file, "is empty; expected one header line, and one line an item")
+            raise CsvError(file, said("is empty; expected one header line, and one line an item"))
         self.header = [cell.strip() for cell in cells]
 
     @property
@@ -75,15 +75,16 @@ class Records:
     def __iter__(self) -> Iterator[Record]:
         width = len(self.header)
         for line in iter(self._next, ""):
-            number, problem = self._number, None
+            number = self._number
+            problem: Message | None = None
             self._length = len(line)
             body = line.rstrip("\r\n")
             try:
                 cells = self._quoted(body, line) if '"' in body else body.split(self.delimiter)
                 if "\0" in body:
-                    raise _Unreadable("holds a NUL character, which stands in no text")
+                    raise _Unreadable(said("holds a NUL character, which stands in no text"))
             except _Unreadable as err:
-                cells, problem = [], str(err)
+                cells, problem = [], err.reason
             if len(cells) == 1 and not body.strip(_BLANK):
                 continue
             width = width or len(cells)
@@ -101,11 +102,14 @@ class Records:
             self._taken.clear()
             yield Record(number, cells, problem)
 
-    def _odd(self, cells: int, width: int) -> str:
-        told = f"{counted(cells, 'cell')}; the header has {width}"
+    def _odd(self, cells: int, width: int) -> Message:
+        told = said_of(cells, "%(cells)s cell; the header has %(width)s",
+                       "%(cells)s cells; the header has %(width)s",
+                       cells=f"{cells:,}", width=width)  # fmt: skip
         if not self._taken:
             return told
-        return f"a quote that opens in this line closes in line {self._number}, which makes {told}"
+        return said("a quote that opens in this line closes in line %(line)s, which makes %(told)s",
+                    line=self._number, told=told)  # fmt: skip
 
     def _quoted(self, body: str, line: str) -> list[str]:
         """Return the cells of a record some of which are quoted, and take the lines it goes on."""
@@ -138,14 +142,16 @@ class Records:
             self._length += len(line)
             self._taken.append(line)
             if not line or self._length > MAX_RECORD or self._length > self._spare or "\0" in line:
-                raise _Unreadable(f"a quote opens in cell {number} and is never closed")
+                raise _Unreadable(_never_closed(number))
             body, place = line.rstrip("\r\n"), 0
         place += 1
         if place < len(body) and body[place] != self.delimiter:
             if self._taken:
-                raise _Unreadable(f"a quote opens in cell {number} and is never closed")
-            reason = f"cell {number} goes on behind its closing quote; quotes in it are doubled"
-            raise _Unreadable(reason)
+                raise _Unreadable(_never_closed(number))
+            raise _Unreadable(said(
+                "cell %(cell)s goes on behind its closing quote; quotes in it are doubled",
+                cell=number,
+            ))  # fmt: skip
         return "".join(parts).replace('""', '"'), body, line, place
 
     def _first(self) -> list[str]:
@@ -163,7 +169,8 @@ class Records:
         """Return a line with its end; "" when there is none."""
         line = self._waiting.popleft() if self._waiting else self._stream.readline(MAX_RECORD)
         if len(line) == MAX_RECORD and line[-1] not in "\r\n":
-            reason = f"has more than {MAX_RECORD:,} characters; is it a CSV file?"
+            reason = said("has more than %(count)s characters; is it a CSV file?",
+                          count=f"{MAX_RECORD:,}")  # fmt: skip
             raise CsvError(self._file, reason, self._number + 1)
         self._number += bool(line)
         return line
@@ -178,3 +185,11 @@ class Records:
 
 class _Unreadable(ValueError):
     """A record cannot be read."""
+
+    def __init__(self, reason: Message) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+def _never_closed(cell: int) -> Message:
+    return said("a quote opens in cell %(cell)s and is never closed", cell=cell)

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, field
 
 from podium.datasets.wishes import Staged, Wishes
+from podium.messages import NOTHING, Message, heard, heard_in
 
 RARE: Final = 0.05
 """A paired test with a p-value below this tells two models apart."""
+_NOTHING: Final[Any] = field(default_factory=lambda: NOTHING)
+"""The default of a text; msgspec makes no JSON Schema of a Message that is one itself."""
 
 
 class Metric(Struct, frozen=True):
@@ -25,24 +29,24 @@ class Metric(Struct, frozen=True):
     """
 
     name: str
-    title: str
+    title: Message
     value: float | None
     low: float | None = None
     high: float | None = None
     label: str | None = None
     unit: str | None = None
     better: Literal["higher", "lower"] | None = None
-    about: str = ""
-    detail: str = ""
-    interval: str = ""
+    about: Message = _NOTHING
+    detail: Message = _NOTHING
+    interval: Message = _NOTHING
 
 
 class Figure(Struct, frozen=True):
     """A Vega-Lite specification with a title and how to read it, in words."""
 
     name: str
-    title: str
-    about: str
+    title: Message
+    about: Message
     spec: dict[str, Any]
 
 
@@ -60,7 +64,7 @@ class Judged(Struct, frozen=True, kw_only=True):
     counts: dict[str, int] | None = None
     metrics: tuple[Metric, ...] = ()
     figures: tuple[Figure, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -78,8 +82,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     p_value: float | None
-    reading: str
-    title: str = ""
+    reading: Message
+    title: Message = _NOTHING
     rows: int = 0
     first_value: float | None = None
     second_value: float | None = None
@@ -91,7 +95,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     """All that is told of one data set.
 
     `failed` rows have no answer, `partly` those of some models alone; `problems` are the reasons of
-    the first few of both, by row from 1.
+    the first few of both, by row from 1, and `reasons` what is said of any row, as `Work.reasons`.
     `bootstrap` is how often the rows were drawn anew (0: not at all), and `level` the confidence
     level of the intervals.
     """
@@ -103,7 +107,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     rows: int
     failed: int
-    problems: tuple[tuple[int, str], ...]
+    problems: tuple[tuple[int, Message], ...]
     staged: Staged
     wishes: Wishes
     partly: int = 0
@@ -112,4 +116,10 @@ class Findings(Struct, frozen=True, kw_only=True):
     models: tuple[Judged, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     figures: tuple[Figure, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
+    reasons: dict[str, str] = {}
+
+
+def read_findings(kept: bytes) -> Findings:
+    """Return findings as they were written; those of an earlier version hold plain English."""
+    return msgspec.convert(heard_in(msgspec.json.decode(kept)), Findings, dec_hook=heard)

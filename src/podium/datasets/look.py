@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from podium.messages import Message
+
 
 class Sample(Struct, frozen=True):
     """A row as it is understood, a text a column, None for a missing value; `problem` if wrong."""
@@ -22,7 +24,7 @@ class Look(Struct, frozen=True, kw_only=True):
     checked: int
     wrong: int
     warned: int
-    problems: tuple[tuple[int, str], ...] = ()
-    warnings: tuple[tuple[int, str], ...] = ()
+    problems: tuple[tuple[int, Message], ...] = ()
+    warnings: tuple[tuple[int, Message], ...] = ()
     known: int | None = None
     samples: tuple[Sample, ...] = ()

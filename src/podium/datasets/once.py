@@ -22,10 +22,11 @@ from podium.errors import PodiumError
 
 
 class Once(NamedTuple):
-    """What was found, and the folder with the results, which is about to go."""
+    """What was found, the folder with the results, which is about to go, and the application."""
 
     findings: Findings
     place: Place
+    app: App
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def scored_once(
         ):
             place = Place(Path(work))
             upload = Upload(data, data.name, local=True)
-            yield Once(run(app, place, upload, wishes, kinds, progress), place)
+            yield Once(run(app, place, upload, wishes, kinds, progress), place, app)
     except (OSError, duckdb.Error) as err:
         told = str(err).replace("IO Error: ", "")
         raise PodiumError(

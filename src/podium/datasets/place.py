@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from podium.messages import plain
+from podium.messages import whole
 
 Step = Literal["reading", "scoring", "judging", "writing"]
 """What is done with a data set, in this order."""
@@ -51,9 +51,9 @@ class Place(NamedTuple):
         return self.folder / f"results.{kind}"
 
     def write(self, file: Path, told: object) -> None:
-        """Write as JSON what is told; there is the old file or the new one, whole."""
+        """Write as JSON what is told, its Messages whole; there is the old file or the new one."""
         part = file.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(told, enc_hook=plain))
+        part.write_bytes(msgspec.json.encode(told, enc_hook=whole))
         part.replace(file)
 
     def clean(self) -> None:

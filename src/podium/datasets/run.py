@@ -27,14 +27,7 @@ def take_in(app: App, place: Place, upload: Upload, wishes: Wishes, progress: Pr
         DataError: it cannot be read, or lacks columns.
     """
     with Work(place.work) as work:
-        return work.staged or stage(
-            upload,
-            work,
-            app.signature,
-            wishes,
-            lambda part: progress("reading", int(part * 100), 100),
-            app.spec.limits,
-        )
+        return _staged(app, work, upload, wishes, progress)
 
 
 def look_over(app: App, place: Place, staged: Staged) -> None:
@@ -55,8 +48,8 @@ def run(
         UnknownModel: the application has no such model.
     """
     models = asked_models(app, wishes)
-    staged = take_in(app, place, upload, wishes, progress)
     with Work(place.work) as work:
+        staged = _staged(app, work, upload, wishes, progress)
         data = Dataset(app, models, upload, wishes, staged, work)
         Scoring(data).run(partial(progress, "scoring"))
         progress("judging", 0, 1)
@@ -67,3 +60,15 @@ def run(
             export.write(place.results(kind), kind, partial(progress, "writing"))
     place.write(place.findings, findings)
     return findings
+
+
+def _staged(app: App, work: Work, upload: Upload, wishes: Wishes, progress: Progress) -> Staged:
+    """Return what was taken in, which is done now if it was not before."""
+    return work.staged or stage(
+        upload,
+        work,
+        app.signature,
+        wishes,
+        lambda part: progress("reading", int(part * 100), 100),
+        app.spec.limits,
+    )

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from podium.messages import Message
+
 Kind = Literal["csv", "parquet", "xlsx", "zip", "folder"]
 
 
@@ -54,7 +56,7 @@ class Staged(Struct, frozen=True, kw_only=True):
     decimal_comma: bool = False
     local: bool = False
     plain: Plain | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     def place_of(self, feature: str) -> int | None:
         """Return the index of the column that holds a feature."""

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from podium.cpus import available_cpus
 from podium.datasets.connection import connect
+from podium.datasets.reasons import reason_columns
 from podium.datasets.sql import between, quoted
 from podium.datasets.wishes import Staged
-from podium.messages import plain
+from podium.messages import Message, heard, whole
 
 MEMORY: Final = "200MB"
 """What DuckDB may hold; what is more lies in its file."""
@@ -33,6 +34,8 @@ _WIDE: Final = 100
 _SMALL_BLOCK: Final = 16_384
 """In bytes. DuckDB holds a block of each column that it reads, else of 256 KiB; small ones take
 longer, and so are for tables of many columns alone."""
+_PACKING: Final = "fsst,dict_fsst,alp,alprd,bitpacking,rle"
+"""How DuckDB would make texts and numbers smaller."""
 _GROUP_CELLS: Final = 2_000_000
 """DuckDB holds whole groups of rows of all columns in memory: of a wide table smaller ones."""
 
@@ -58,7 +61,7 @@ class Work:
 
     `input` holds the rows in their order: columns c0, c1, ... as they came (text, but for Parquet
     files), and `problem`, why a row cannot be read, else NULL. Each of the `answers` tables has a
-    row for each scored row of `input`.
+    row for each scored row of `input`. `reasons` holds what is said of rows as `Reasons` do.
     """
 
     def __init__(self, file: Path) -> None:
@@ -66,8 +69,8 @@ class Work:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Beside a database in memory, since sizes are chosen when one is attached.
         self.con = connect(MEMORY, available_cpus(), file.with_suffix(".tmp"))
-        # Packing texts would take as long as scoring them, and the file is gone soon.
-        self.con.execute("SET disabled_compression_methods = 'fsst,dict_fsst'")
+        # Packing them would take as long as scoring them, and the file is gone soon.
+        self.con.execute(f"SET disabled_compression_methods = {quoted(_PACKING)}")
         self._attach()
         self._known: set[str] = set()
 
@@ -98,18 +101,29 @@ class Work:
         self._reading = self.cursor()
         self.con.execute("CREATE TABLE IF NOT EXISTS staged (told VARCHAR)")
         self.con.execute("CREATE TABLE IF NOT EXISTS scored (rows BIGINT, tallies BIGINT[][])")
+        self.con.execute("CREATE TABLE IF NOT EXISTS reasons (text VARCHAR, told VARCHAR)")
 
     @property
     def staged(self) -> Staged | None:
         """What was taken in; None until all of it is."""
         found = self.con.execute("SELECT told FROM staged").fetchone()
-        return msgspec.json.decode(found[0], type=Staged) if found else None
+        return msgspec.json.decode(found[0], type=Staged, dec_hook=heard) if found else None
 
     def stage(self, staged: Staged) -> None:
         """Keep that `input` is complete, and what is known of it."""
         self.con.execute(
-            "INSERT INTO staged VALUES (?)", [msgspec.json.encode(staged, enc_hook=plain).decode()]
+            "INSERT INTO staged VALUES (?)", [msgspec.json.encode(staged, enc_hook=whole).decode()]
         )
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """What is said of rows, in English, and each text as JSON, for a translation."""
+        return dict(self.con.execute("SELECT text, told FROM reasons").fetchall())
+
+    def keep_reasons(self, reasons: Mapping[str, Message]) -> None:
+        """Keep what is said of rows of `input`, by its English text."""
+        if reasons:
+            self._append("reasons", reason_columns(reasons))
 
     @property
     def scored(self) -> int:

@@ -20,13 +20,20 @@ class Engine(Protocol):
     """Runs models; the only seam between an application and where its models live."""
 
     timeout_s: float
-    """How long a request may wait, and how long it may take."""
+    """How long a request may take, with its waiting."""
 
     def work(self, request: T, do: Work[T, R]) -> R:
         """Return what `do` makes of a request, when there is room, maybe together with others.
 
-        Raises Overloaded when there is no room, or what `do` returns for this request.
+        Raises Overloaded when there is no room, TimedOut when it takes too long, or what `do`
+        returns for this request.
         """
+
+    def left_s(self) -> float:
+        """Return how long the request that this thread works on may still take."""
+
+    def until(self, ends: float) -> None:
+        """Work on what must be answered until then; raises TimedOut when that is over."""
 
     def give_way(self) -> None:
         """Let requests that wait work first, between the parts of a long one."""

@@ -177,7 +177,7 @@ class _Sampler:
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.random = random.Random(0)  # noqa: S311  no secret is drawn
+        self.random = random.Random(0)  # noqa: S311  # nosec B311  # no secret is drawn
         self.all = _Reservoir(SAMPLE, self.random)
         self.by_label: dict[str, _Reservoir] = {}
         self.many = False

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from podium.datasets.place import Step
 from podium.datasets.wishes import Staged, Wishes
+from podium.messages import Message
 
 State = Literal["received", "ready", "queued", "running", "done", "failed", "cancelled"]
 WAITING: Final = ("received", "queued")
@@ -42,5 +43,5 @@ class Job(Struct, frozen=True, kw_only=True):
     step: Step | None = None
     step_done: int = 0
     attempts: int = 0
-    error: str | None = None
+    error: Message | None = None
     removed_at: float | None = None

@@ -10,7 +10,12 @@ from pathlib import Path
 
 def own_name() -> str:
     """Return the name of this process."""
-    return f"{_host()}/{os.getpid()}/{_started(os.getpid()) or 'unknown'}"
+    return name_of(os.getpid())
+
+
+def name_of(pid: int) -> str:
+    """Return the name of a process of this host."""
+    return f"{_host()}/{pid}/{_started(pid) or 'unknown'}"
 
 
 def dead_among(owners: Iterable[str]) -> set[str]:

@@ -101,9 +101,10 @@ class StateFolder:
 
 
 def state_folder(
-    source: Path, given: Path | None = None, database: str | None = None, key: str | None = None
-) -> StateFolder:
-    """Return the state of an application, or of a model served as it is; its folder is made.
+    source: Path, given: Path | None = None, database: str | None = None, key: str | None = None,
+    make: bool = True,
+) -> StateFolder:  # fmt: skip
+    """Return the state of an application, or of a model served as it is; `make` its folder.
 
     It lies in the folder `given`, or in PODIUM_STATE, or where the user's programs keep their
     state; in the folder for temporary files where there is no home. `key` names the application,
@@ -115,14 +116,15 @@ def state_folder(
     given = given or _from_environment("PODIUM_STATE")
     database = database or os.environ.get("PODIUM_DATABASE") or None
     key = key or application_key(source)
+    made = _made if make else Path
     if given is not None:
-        return StateFolder(_made(given / key).resolve(), database)
+        return StateFolder(made(given / key).resolve(), database)
     try:
-        return StateFolder(_made(_home() / key), database)
+        return StateFolder(made(_home() / key), database)
     except StateError:
         base = Path(tempfile.gettempdir()) / f"podium-{os.getuid()}"
-        _made(base)
-        return StateFolder(_made(base / key), database)
+        made(base)
+        return StateFolder(made(base / key), database)
 
 
 def application_key(source: Path) -> str:

@@ -21,7 +21,7 @@ from podium.errors import StateError, WrongState
 from podium.jobs.answers import AnswerStore
 from podium.jobs.database import Database, jobs
 from podium.jobs.job import ENDED, ID, WAITING, Job, State
-from podium.messages import plain, said
+from podium.messages import from_json, heard, said, whole
 
 KEEP_S: Final = 86400.0
 WORKED_ON: Final = ("received", "queued", "running")
@@ -109,6 +109,13 @@ class JobStore:
     def count_waiting(self) -> int:
         """Return how many jobs wait for a worker."""
         return self._count(jobs.c.state.in_(WAITING), jobs.c.owner.is_(None))
+
+    def count_by_state(self) -> dict[str, int]:
+        """Return how many jobs are in each state."""
+        counted = sa.select(jobs.c.state, sa.func.count()).where(self._ours).group_by(jobs.c.state)
+        with self._database.begin() as con:
+            found: dict[str, int] = {row[0]: row[1] for row in con.execute(counted)}
+        return {state: found.get(state, 0) for state in get_args(State)}
 
     def count_before(self, job: Job) -> int:
         """Return how many jobs a worker has, or takes, before one that waits."""
@@ -226,8 +233,8 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """Return values as the table holds them: what is structured as JSON."""
     assert values.get("state", "ready") in get_args(State)
     return {
-        name: msgspec.json.encode(value, enc_hook=plain).decode()
-        if name in _JSON and value is not None
+        name: msgspec.json.encode(value, enc_hook=whole).decode()
+        if name in (*_JSON, "error") and value is not None
         else value
         for name, value in values.items()
     }
@@ -239,5 +246,7 @@ def _job(row: Row[Any] | None) -> Job | None:
     values = dict(row._mapping)
     for name, kind in _JSON.items():
         if values[name] is not None:
-            values[name] = msgspec.json.decode(values[name], type=kind)
+            values[name] = msgspec.json.decode(values[name], type=kind, dec_hook=heard)
+    if values["error"] is not None:
+        values["error"] = from_json(values["error"])
     return Job(**values)

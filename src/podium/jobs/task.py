@@ -20,9 +20,12 @@ from podium.datasets.run import look_over, run, take_in
 from podium.errors import DISK_FULL, DataError, Mistake, ModelError, RequestError, SpecError
 from podium.jobs.job import Job
 from podium.jobs.progress import JobProgress
+from podium.messages import Message, joined, message_of, said, told_by
 
 LOCKED_S: Final = 0.2
-_GONE: Final = "The file of this data set is removed, since it could not be used. Send it again."
+_GONE: Final = said(
+    "The file of this data set is removed, since it could not be used. Send it again."
+)
 _NO_ROOM: Final = ("no space left", "file too large", "disk quota exceeded")
 
 log = logging.getLogger("podium")
@@ -109,21 +112,21 @@ def clean_up(err: BaseException, place: Place, step: Step | None) -> None:
         place.forget_work()
 
 
-def reason(err: BaseException) -> str:
+def reason(err: BaseException) -> Message:
     """Return in words why a job failed."""
     if _is_full(err):
-        return "The server's disk is full. Once it has room, start this data set again."
+        return said("The server's disk is full. Once it has room, start this data set again.")
     if isinstance(err, (MemoryError, duckdb.OutOfMemoryException)):
-        return "The server's memory is not enough for this data set."
+        return said("The server's memory is not enough for this data set.")
     if isinstance(err, DataError):
-        lines = [f"{one.key}: {one.message}" if one.key else one.message for one in err.mistakes]
-        return "\n".join(lines)
+        return joined((one.told for one in err.mistakes), "\n")
     if isinstance(err, (ModelError, RequestError)):
-        return str(err)
+        return message_of(told_by(err))
     log.error("A data set failed", exc_info=err)
     if isinstance(err, SpecError):
-        return "The application has changed, and cannot be loaded. The server's log says why."
-    return f"Something unexpected went wrong ({type(err).__name__}). The server's log says what."
+        return said("The application has changed, and cannot be loaded. The server's log says why.")
+    return said("Something unexpected went wrong (%(error)s). The server's log says what.",
+                error=type(err).__name__)  # fmt: skip
 
 
 def _chain(err: BaseException | None) -> Iterator[BaseException]:

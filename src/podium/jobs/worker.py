@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from podium.datasets.place import Step
 from podium.errors import DatabaseFull, Overloaded
 from podium.folder import parse
 from podium.jobs.guard import LEASE_S, Guard
@@ -25,6 +26,7 @@ from podium.jobs.store import JobStore
 from podium.jobs.supervised import crashed_before
 from podium.jobs.sweep import clear_lost
 from podium.logs import log_to_stderr
+from podium.messages import Message, joined, said
 from podium.signature import Signature
 
 if TYPE_CHECKING:
@@ -39,6 +41,13 @@ ATTEMPTS: Final = 8
 """How many workers may die at the same place of a job, killed by somebody or for want of memory."""
 CRASH: Final = 3
 """One that crashes or hangs counts as so many, since the job itself is the likely cause."""
+
+_DIED: Final[dict[Step | None, Message]] = {
+    None: said("The worker has died again and again while beginning."),
+    "reading": said("The worker has died again and again while reading."),
+    "judging": said("The worker has died again and again while judging."),
+    "writing": said("The worker has died again and again while writing."),
+}
 
 log = logging.getLogger("podium")
 
@@ -144,16 +153,18 @@ class Worker:
             clean_up(err, place, progress.step)
             return {"state": "failed", "error": reason(err)}
 
-    def _died(self, job: Job) -> str:
-        where = ""
-        if job.step == "scoring":
-            # After a death the first chunk is a single step.
-            last = job.step_done + _step_of(Signature.of(parse(self._folder.resolve())))
-            where = f", in rows {job.step_done + 1:,} to {min(last, job.rows or last):,}"
-        return (
-            f"The worker has died again and again while {job.step or 'beginning'}{where}: the "
-            "memory was not enough, or a library crashed or hung. The server's log may say more."
-        )
+    def _died(self, job: Job) -> Message:
+        why = said("The memory was not enough, or a library crashed or hung. The server's log may "
+                   "say more.")  # fmt: skip
+        if job.step != "scoring":
+            return joined([_DIED[job.step], why])
+        # After a death the first chunk is a single step.
+        last = job.step_done + _step_of(Signature.of(parse(self._folder.resolve())))
+        where = said(
+            "The worker has died again and again while scoring rows %(first)s to %(last)s.",
+            first=f"{job.step_done + 1:,}", last=f"{min(last, job.rows or last):,}",
+        )  # fmt: skip
+        return joined([where, why])
 
     def _is_lost(self, job: Job) -> bool:
         try:
@@ -209,4 +220,4 @@ def _content(folder: Path) -> object:
 
 def _begin_anew() -> None:
     """Replace this process by a fresh one of the same call, without the models."""
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  no shell
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # nosec B606  # no shell

@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import structs
+from numpy.typing import NDArray
 
 from podium.engines import Engine
 from podium.errors import (
@@ -83,6 +84,7 @@ class Pipeline:
         self.draws = any(member.passes is not None for member in self.members)
         self.early = Early.of(self.by_file, spec)
         own = "preprocess" in functions
+        self._ranged = any(feature.range for feature in signature.features)
         self.maps = Maps(signature.image, own, self.passes, map_s)
 
     @property
@@ -119,6 +121,12 @@ class Pipeline:
         return ask_each(
             self.by_file, seed, lambda member, own: member.scores(items, own, watch, first)
         )
+
+    def picture(self, items: Items) -> NDArray[Any]:
+        """Return the first item's pixels as the model gets them, (height, width, channels)."""
+        inputs = self.encode(items[:1])
+        pixels: NDArray[Any] = self.maps.picture(inputs).pixels(inputs)[0]
+        return pixels
 
     def _check_seed(self, options: Options) -> None:
         if options.seed is not None and not all(member.reproducible for member in self.members):
@@ -188,8 +196,7 @@ class Pipeline:
     def _predictions(self, items: Items, scores: Scores, options: Options) -> list[Prediction]:
         signature = self.signature
         check_rows(scores, len(items))
-        ranged = any(feature.range for feature in signature.features)
-        cautions = [signature.cautions(item) if ranged else [] for item in items]  # type: ignore[arg-type]
+        cautions = [signature.cautions(item) if self._ranged else [] for item in items]  # type: ignore[arg-type]
         if signature.kind == "regression":
             return list(value_predictions(scores, signature.unit, options, cautions))
         return list(class_predictions(scores, signature.labels, options, cautions))

@@ -19,7 +19,7 @@ import msgspec
 from PIL.Image import Image
 
 from podium.cells import MAX_INTEGER, MAX_NUMBER, printable
-from podium.cpus import available_cpus
+from podium.cpus import available_cpus, works_alone
 from podium.errors import FieldError, InvalidInput, MalformedRequest, RequestTooLarge
 from podium.messages import said, told_by
 from podium.pipeline.columns import Columns
@@ -127,7 +127,7 @@ def read_images(
             found=pixels // 10**6, limit=MAX_REQUEST_PIXELS // 10**6,
         )  # fmt: skip
         raise RequestTooLarge(message, [FieldError("image", message)])
-    read = _decoders().map if len(opened) > 1 else map
+    read = _decoders().map if len(opened) > 1 and not works_alone() else map
     return _each(lambda one: decode(one, image), opened, fields, read)
 
 

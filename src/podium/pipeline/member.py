@@ -51,7 +51,7 @@ class Watch:
         self._count = count
         self._field = field
         self._engine = engine
-        self._ends = time.perf_counter() + engine.timeout_s
+        self._ends = time.perf_counter() + engine.left_s()
 
     def rest(self) -> None:
         """Let others work.

@@ -31,6 +31,8 @@ EPISTEMIC: Final = "epistemic_variance"
 
 _SPREADS: Final = frozenset((*NOISE, EPISTEMIC))
 _TOLERANCE: Final = 1e-3
+_NOT_FINITE: Final = said("the model gives no finite answer for these values")
+_NO_VARIANCE: Final = said("the model tells no variance for these values")
 _WAY_OUT: Final = "A [pipeline] postprocess can make scores or a value of other outputs."
 _SATURATED: Final = 700.0
 """A logit beyond this is 0 or 1 in double precision, and its exponent would overflow."""
@@ -275,9 +277,7 @@ def _variances(told: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.
     if told.size != np.prod(shape):
         raise ModelError(f"The variances have the shape {told.shape}, the values {shape}")
     told = told.reshape(shape)
-    _refuse(
-        ~(np.isfinite(told) & (told >= 0)), said("the model tells no variance for these values")
-    )
+    _refuse(~(np.isfinite(told) & (told >= 0)), _NO_VARIANCE)
     return told
 
 
@@ -290,11 +290,11 @@ def _check_spread(spread: Spread, probe: Outputs) -> None:
 
 
 def _check_finite(values: NDArray[np.float64]) -> None:
-    _refuse(~np.isfinite(values), said("the model gives no finite answer for these values"))
+    _refuse(~np.isfinite(values), _NOT_FINITE)
 
 
 def _refuse(wrong: NDArray[np.bool_], message: str) -> None:
     """Raise InvalidInput when anything is wrong, naming the items."""
-    if wrong.any():
+    if np.count_nonzero(wrong):
         items = np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[:100]
         raise InvalidInput([FieldError(f"inputs[{i}]", message) for i in items])

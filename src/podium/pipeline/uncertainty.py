@@ -32,6 +32,7 @@ from podium.prediction import (
 
 Floats = NDArray[np.float64]
 
+_TINY: Final = np.finfo(np.float64).tiny
 _FEW: Final = 0.1
 """Up to this part of the classes is picked out of a row; of more, the row is sorted."""
 
@@ -69,7 +70,7 @@ def value_predictions(
 
 def entropy(probabilities: Floats) -> Floats:
     """Return the entropy along the last axis, in nats."""
-    logs = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+    logs = np.log(np.maximum(probabilities, _TINY))
     return np.asarray(-(probabilities * logs).sum(axis=-1))
 
 
@@ -179,10 +180,12 @@ def value_interval(
 def _likeliest(mean: Floats, count: int) -> NDArray[np.intp]:
     """Return the `count` likeliest classes of each row, from the likeliest down."""
     if count >= _FEW * mean.shape[1]:
-        return np.argsort(-mean, axis=1, kind="stable")[:, :count]
+        return (-mean).argsort(axis=1, kind="stable")[:, :count]
     chosen = np.sort(np.argpartition(mean, -count, axis=1)[:, -count:], axis=1)
-    order = np.argsort(-np.take_along_axis(mean, chosen, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1)
+    rows = np.arange(len(mean))[:, None]
+    order = (-mean[rows, chosen]).argsort(axis=1, kind="stable")
+    found: NDArray[np.intp] = chosen[rows, order]
+    return found
 
 
 def _class_prediction(

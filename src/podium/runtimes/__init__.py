@@ -1,9 +1,9 @@
 """The formats that Podium loads: one module a format, all of one shape.
 
 A runtime module has `load(source) -> Model` and `files(file)`, some also `export_onnx(source,
-example, file)`, and imports its framework only inside of functions. `load` raises MissingExtra
-when the framework is not installed, UntrustedModel when the file is a program that nobody vouched
-for, and ModelError for all else that is wrong.
+example, file)` and `check_trust(source)`, and imports its framework only inside of functions.
+`load` raises MissingExtra when the framework is not installed, UntrustedModel when the file is a
+program that nobody vouched for, and ModelError for all else that is wrong.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "Task",
     "TensorSpec",
     "check_inside",
+    "check_trust",
     "export_onnx",
     "load",
     "model_files",
@@ -119,6 +120,22 @@ def load(source: Source) -> Model:
 def model_files(file: Path, runtime: str | None = None) -> tuple[Path, ...]:
     """Return all files that make the model in `file`: itself, and those that it refers to."""
     return _module(file, runtime).files(file)
+
+
+def check_trust(source: Source) -> None:
+    """Look for pickles and the like for which nobody vouches; nothing is loaded of them.
+
+    What else is a program by its content is told when the model is loaded.
+
+    Raises:
+        UntrustedModel: naming the file, the risk and the remedy.
+        ModelError: it cannot be read, or a file that it refers to leads outside of its root.
+    """
+    module = _module(source.file, source.runtime)
+    check_inside(source, module.files(source.file))
+    look = getattr(module, "check_trust", None)
+    if look is not None:
+        look(source)
 
 
 def export_onnx(source: Source, example: Arrays, file: Path) -> None:

@@ -97,6 +97,9 @@ class Model(ABC):
         """
         return nullcontext()
 
+    def stop(self, thread: int) -> None:  # noqa: B027
+        """End what `predict` does in a thread, with an exception there; a framework may not."""
+
     def together(self, passes: int) -> Model | None:  # noqa: ARG002
         """Return a model that makes `passes` passes at once, each drawing all that it draws anew.
 

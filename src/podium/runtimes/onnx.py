@@ -6,7 +6,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +19,7 @@ from podium.runtimes.base import Arrays, Model, Source, TensorSpec, needs
 from podium.runtimes.batches import Outputs, in_batches
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, NodeArg
+    from onnxruntime import InferenceSession, NodeArg, RunOptions
 
 _DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "tensor(float)": np.dtype(np.float32),
@@ -96,6 +96,8 @@ class OnnxModel(Model):
 
     session: InferenceSession
     batch_size: int | None
+    running: dict[int, RunOptions] = field(default_factory=dict)
+    """By thread, what its runs hear."""
 
     @classmethod
     def of(cls, file: Path, session: InferenceSession) -> OnnxModel:
@@ -129,8 +131,23 @@ class OnnxModel(Model):
             ort.set_seed(seed)
             yield
 
+    def stop(self, thread: int) -> None:
+        """End the run of a thread at its graph's next node."""
+        options = self.running.pop(thread, None)
+        if options is not None:
+            options.terminate = True
+
+    def _listen(self, thread: int) -> RunOptions:
+        import onnxruntime as ort
+
+        options = self.running[thread] = ort.RunOptions()
+        options.log_severity_level = 4  # what goes wrong is raised
+        return options
+
     def _run(self, feed: Arrays) -> Outputs:
-        results = self.session.run(None, dict(feed))
+        thread = threading.get_ident()
+        options = self.running.get(thread) or self._listen(thread)
+        results = self.session.run(None, dict(feed), options)
         return {
             spec.name: self._matrix(result) if isinstance(result, list) else result
             for spec, result in zip(self.outputs, results, strict=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import Meta
 
 from podium.errors import Mistake
+from podium.spec.access import Access
+from podium.spec.deploy import Deploy
 from podium.spec.inputs import (
     MAX_SIDE,
     RESERVED,
@@ -23,9 +25,9 @@ from podium.spec.words import LANGUAGE, Text, Value, doc, repeated
 from podium.strict import Period, Table
 
 __all__ = [
-    "LANGUAGE", "MAX_SIDE", "RESERVED", "Code", "Example", "Feature", "History", "Image",
-    "Interpolation", "Layout", "Limits", "ModelSpec", "Reference", "Server", "Spec", "Task",
-    "TextInput", "Theme", "Value", "check_labels", "doc",
+    "LANGUAGE", "MAX_SIDE", "RESERVED", "Access", "Code", "Deploy", "Example", "Feature", "History",
+    "Image", "Interpolation", "Layout", "Limits", "ModelSpec", "Reference", "Server", "Spec",
+    "Task", "TextInput", "Theme", "Value", "check_labels", "doc",
 ]  # fmt: skip
 
 
@@ -109,11 +111,10 @@ class Spec(Table, frozen=True, kw_only=True):
     examples: tuple[Example, ...] = ()
     limits: Limits = Limits()
     server: Server = Server()
+    access: Access = Access()
     history: History = History()
     theme: Theme = Theme()
-    deploy: Annotated[dict[str, dict[str, Any]], doc("Settings of the hosting platforms.")] = field(
-        default_factory=dict
-    )
+    deploy: Deploy = Deploy()
 
     @property
     def dataset_keep(self) -> Period:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -11,7 +12,13 @@ from podium.errors import Mistake
 from podium.spec.words import doc
 from podium.strict import Period, Size, Table
 
+BASE_PATH: Final = r"^(/[A-Za-z0-9._~-]+)*$"
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+def is_base_path(text: str) -> bool:
+    """Whether a text is a path prefix: "/penguins", or "" for none."""
+    return re.fullmatch(BASE_PATH, text) is not None
 
 
 class Limits(Table, frozen=True, kw_only=True):
@@ -24,7 +31,9 @@ class Limits(Table, frozen=True, kw_only=True):
     ] = Period(86400)
     spreadsheet: Annotated[Size, doc("The largest .xlsx data set.")] = Size(50_000_000)
     rows: Annotated[Annotated[int, Meta(ge=1)], doc("The most items in one request.")] = 10_000
-    timeout: Annotated[Period, doc("How long one request may take.")] = Period(60)
+    timeout: Annotated[
+        Period, doc("How long one request may take, from when it has arrived whole.")
+    ] = Period(60)
     map: Annotated[
         Period, doc('How long the maps of one request may take; "0 s" turns them off.')
     ] = Period(2)
@@ -34,6 +43,17 @@ class Limits(Table, frozen=True, kw_only=True):
     queue: Annotated[
         Annotated[int, Meta(ge=0)], doc("Requests of one worker that may wait for an inference.")
     ] = 64
+    memory: Annotated[
+        Size | None,
+        doc("A worker that has grown beyond this is replaced without losing a request, such as "
+            "where model code leaks; never when left out."),
+    ] = None  # fmt: skip
+
+
+def told_limits(limits: Limits) -> dict[str, float]:
+    """Return the limits that who sends something has to know: bytes, items, seconds."""
+    return {"upload": int(limits.upload), "dataset": int(limits.dataset), "rows": limits.rows,
+            "timeout": float(limits.timeout)}  # fmt: skip
 
 
 class Server(Table, frozen=True, kw_only=True):
@@ -44,18 +64,27 @@ class Server(Table, frozen=True, kw_only=True):
     ] = None
     threads: Annotated[Annotated[int, Meta(ge=1)], doc("Threads of one worker.")] = 8
     engine: Annotated[
-        Literal["local", "gunicorn", "ray"], doc("Where inference runs; this version: local.")
+        Literal["local", "gunicorn", "ray"],
+        doc("Where inference runs: in each web worker (local), or in model workers (gunicorn)."),
     ] = "local"
+    model_workers: Annotated[
+        Annotated[int, Meta(ge=1)], doc('Model workers, with engine = "gunicorn".')
+    ] = 1
+    proxies: Annotated[
+        Annotated[int, Meta(ge=0)],
+        doc("How many proxies that add to X-Forwarded-For stand before Podium's own server."),
+    ] = 0
     base_path: Annotated[
-        Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$")],
+        Annotated[str, Meta(pattern=BASE_PATH)],
         doc("The path prefix behind a proxy, such as /penguins."),
     ] = ""
     hosts: Annotated[tuple[str, ...], doc("The host names it answers to; all when left out.")] = ()
 
     def check(self) -> Iterator[Mistake]:
-        """Only the local engine is there yet."""
-        if self.engine != "local":
-            yield Mistake("engine", f'{self.engine!r} is not served by this version; use "local"')
+        """Ray is not there yet."""
+        if self.engine == "ray":
+            told = '"ray" is not served by this version; use "local" or "gunicorn"'
+            yield Mistake("engine", told)
 
 
 class History(Table, frozen=True, kw_only=True):

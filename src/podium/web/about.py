@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import msgspec
 from flask import Blueprint, Response, render_template, request, send_from_directory
 
 from podium.errors import UnknownModel
-from podium.web.calls import curl_calls, dataset_calls
+from podium.web.calls import curl_calls, dataset_calls, with_key
 from podium.web.http import JSON
 from podium.web.problem import reply_of, status_problem
 from podium.web.site import json_response, respond, site
@@ -16,7 +18,7 @@ about = Blueprint("about", __name__)
 
 @about.get("/models")
 def models() -> Response:
-    """The models to choose from."""
+    """The models to choose from, and which release of the application answers, if it has any."""
     app = site().app
     listed = [
         {"name": spec.name, "title": spec.title or spec.name,
@@ -24,7 +26,7 @@ def models() -> Response:
          "calibration": _calibration(spec.name)}
         for spec in app.spec.models
     ]  # fmt: skip
-    return json_response({"models": listed})
+    return json_response({"models": listed, **_release()})
 
 
 @about.get("/healthz")
@@ -35,13 +37,22 @@ def healthz() -> Response:
 
 @about.get("/readyz")
 def readyz() -> Response:
-    """Whether every model is loaded and warm."""
+    """Whether every model is loaded and warm in this worker; `?worker` tells which one it is."""
     app = site().app
     if app.ready:
-        return json_response({"status": "ready"})
+        told = {"worker": os.getpid(), **_release()} if "worker" in request.args else {}
+        return json_response({"status": "ready", **told})
     if app.failures:
         return json_response({"status": "failed", "errors": app.failures}, 503)
     return json_response({"status": "loading"}, 503, {"Retry-After": "1"})
+
+
+def _release() -> dict[str, str]:
+    """Return which release answers: as whoever put it there calls it, or by its copy's name."""
+    folder = site().app.folder  # `podium up` serves a copy, named by its content
+    copy = folder.name if folder.parent.parts[-2:] == ("site", "releases") else ""
+    release = os.environ.get("PODIUM_RELEASE") or copy
+    return {"release": release} if release else {}
 
 
 @about.get("/openapi.json")
@@ -57,6 +68,8 @@ def docs() -> str:
     app = site().app
     calls = curl_calls(app.signature, request.url_root)
     sets = dataset_calls(app.signature, request.url_root, len(app.names))
+    if app.spec.access.takes_keys:
+        calls, sets = with_key(calls), with_key(sets)
     return render_template("docs.html", api=api, calls=calls, dataset_calls=sets)
 
 

@@ -14,6 +14,8 @@ from podium.messages import said
 from podium.signature import Signature
 from podium.spec import Feature, Value
 
+KEY: Final = "YOUR_KEY"
+"""Stands in a call for the key that it has to show."""
 _TEXT: Final = "It works well, and I would buy it again."
 _PHOTO: Final = "photo.jpg"
 
@@ -27,18 +29,19 @@ class Call(NamedTuple):
 
 
 def calls_with(
-    signature: Signature, values: Mapping[str, str], address: str, query: Mapping[str, str]
-) -> list[Call]:
+    signature: Signature, values: Mapping[str, str], address: str, query: Mapping[str, str],
+    key: bool = False,
+) -> list[Call]:  # fmt: skip
     """Return the calls that send what a form holds; examples stand in for what is empty or wrong.
 
     `values` are the texts of the form's fields, and of an image its file's name; `query` is what
-    else is asked for, such as the model.
+    else is asked for, such as the model. With `key`, the calls show one.
     """
     url = f"{address.rstrip('/')}/predict" + (f"?{urlencode(query)}" if query else "")
     if signature.image is not None:
-        code = _image_calls(values.get("image") or _PHOTO, url)
+        code = _image_calls(values.get("image") or _PHOTO, url, key)
     else:
-        code = _item_calls(_item(signature, values), url)
+        code = _item_calls(_item(signature, values), url, key)
     languages = (("curl", "curl"), ("python", "Python"), ("javascript", "JavaScript"))
     return [Call(*language, text) for language, text in zip(languages, code, strict=True)]
 
@@ -81,6 +84,12 @@ def dataset_calls(signature: Signature, address: str, models: int) -> list[tuple
         (said("Save the results"), f"curl -OJ {shlex.quote(f'{url}/ID/results.csv')}"),
         (said("Cancel or remove it"), f"curl -X DELETE {shlex.quote(f'{url}/ID')}"),
     ]
+
+
+def with_key(calls: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return (what it does, command line) of calls of curl that show a key."""
+    shown = f'curl -H "Authorization: Bearer {KEY}" '
+    return [(told, command.replace("curl ", shown, 1)) for told, command in calls]
 
 
 def _text_calls(text: str, url: str) -> list[tuple[str, str]]:
@@ -134,21 +143,24 @@ def _read(feature: Feature, text: str, some: bool) -> Value | None:
     )
 
 
-def _item_calls(item: Mapping[str, Value], url: str) -> tuple[str, str, str]:
+def _item_calls(item: Mapping[str, Value], url: str, key: bool) -> tuple[str, str, str]:
     body = json.dumps({"inputs": [item]}, ensure_ascii=False)
+    shown = _shown(key)
     return (
         f"curl {shlex.quote(url)} \\\n"
+        f"{shown.curl}"
         '  -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(body)}",
         "import requests\n\n"
         f"item = {_literal(item, python=True)}\n"
-        f'answer = requests.post({_string(url)}, json={{"inputs": [item]}}, timeout=60)\n'
+        f'answer = requests.post({_string(url)}, json={{"inputs": [item]}}, '
+        f"{shown.python}timeout=60)\n"
         "answer.raise_for_status()\n"
         'print(answer.json()["predictions"][0])',
         f"const item = {_literal(item)};\n"
         f"const answer = await fetch({_string(url)}, {{\n"
         '  method: "POST",\n'
-        '  headers: { "Content-Type": "application/json" },\n'
+        f'  headers: {{ {shown.javascript}"Content-Type": "application/json" }},\n'
         "  body: JSON.stringify({ inputs: [item] }),\n"
         "});\n"
         "if (!answer.ok) throw new Error(await answer.text());\n"
@@ -156,21 +168,42 @@ def _item_calls(item: Mapping[str, Value], url: str) -> tuple[str, str, str]:
     )
 
 
-def _image_calls(file: str, url: str) -> tuple[str, str, str]:
+def _image_calls(file: str, url: str, key: bool) -> tuple[str, str, str]:
+    shown = _shown(key)
+    headers = f"headers: {{ {shown.javascript[:-2]} }}, " if key else ""
     return (
-        f"curl {shlex.quote(url)} \\\n  -F {shlex.quote(f'image=@{_curl_path(file)}')}",
+        f"curl {shlex.quote(url)} \\\n{shown.curl}  -F {shlex.quote(f'image=@{_curl_path(file)}')}",
         "import requests\n\n"
         f'with open({_string(file)}, "rb") as image:\n'
-        f'    answer = requests.post({_string(url)}, files={{"image": image}}, timeout=60)\n'
+        f'    answer = requests.post({_string(url)}, files={{"image": image}}, '
+        f"{shown.python}timeout=60)\n"
         "answer.raise_for_status()\n"
         'print(answer.json()["predictions"][0])',
         'import { readFile } from "node:fs/promises";\n\n'
         "const form = new FormData();\n"
         f'form.append("image", new Blob([await readFile({_string(file)})]), "image");\n'
-        f'const answer = await fetch({_string(url)}, {{ method: "POST", body: form }});\n'
+        f'const answer = await fetch({_string(url)}, {{ method: "POST", {headers}body: form }});\n'
         "if (!answer.ok) throw new Error(await answer.text());\n"
         "console.log((await answer.json()).predictions[0]);",
     )
+
+
+class _Shown(NamedTuple):
+    """How a key stands in a call: a line, an argument, a header and its comma."""
+
+    curl: str = ""
+    python: str = ""
+    javascript: str = ""
+
+
+def _shown(key: bool) -> _Shown:
+    if not key:
+        return _Shown()
+    name, value = "Authorization", f"Bearer {KEY}"
+    return _Shown(
+        f'  -H "{name}: {value}" \\\n', f'headers={{"{name}": "{value}"}}, ',
+        f'"{name}": "{value}", ',
+    )  # fmt: skip
 
 
 def _curl_path(file: str) -> str:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPException, HTTPResponse
 from io import BufferedReader, RawIOBase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from urllib.parse import quote, urljoin, urlsplit
 
 from podium import __version__
+from podium.cpus import works_alone
 from podium.errors import FieldError, InvalidInput, Overloaded
 from podium.messages import said, told_by
 from podium.pipeline.photo import peek
@@ -151,15 +152,15 @@ class Fetcher:
         What is not public and what does not exist are told alike: nobody learns which names and
         addresses the server's own network has.
         """
-        lookup = self._lookups.submit(
-            socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM
-        )
+        ask = partial(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
+        lookup = None if works_alone() else self._lookups.submit(ask)
         try:
-            found = lookup.result(_left(ends))
+            found = lookup.result(_left(ends)) if lookup else ask()
         except (socket.gaierror, UnicodeError):
             found = []
         finally:
-            lookup.cancel()
+            if lookup:
+                lookup.cancel()
         addresses = [str(place[0]) for *_kind, place in found]
         if not addresses or not all(map(is_public, addresses)):
             raise _NotFetched(said("There is no such host on the public internet."))

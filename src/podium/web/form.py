@@ -105,8 +105,9 @@ def _multipart(body: bytes, content_type: str, parts: int) -> Form:
 
 def _keep(form: Form, segment: MultipartSegment, body: bytes) -> None:
     name = segment.name or ""
-    if segment.filename is not None:
-        form.files.setdefault(name, []).append(Upload(segment.filename, body))
+    # Some programs give an image no name, which is no text for that.
+    if segment.filename is not None or (segment.content_type or "").startswith("image/"):
+        form.files.setdefault(name, []).append(Upload(segment.filename or "", body))
     else:
         form.fields.setdefault(name, []).append(decode_utf8(body))
 

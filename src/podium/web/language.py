@@ -2,12 +2,13 @@
 
 Templates call `_("...")` and `ngettext`, Python `flask_babel.gettext` as `_`, scripts `t("...")`.
 What the core says comes as a `podium.messages.Message`, which templates translate by themselves.
-Outside of a page, as in a report or a test, all stays English.
+Outside of a page all stays English, but within `in_language_of`, as in a report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 from typing import Any
@@ -23,7 +24,7 @@ from markupsafe import escape
 
 from podium.app import App
 from podium.catalogue import ENGLISH, read_catalogue, template
-from podium.messages import Message
+from podium.messages import Message, is_english
 
 
 def add_language(flask: Flask, app: App) -> None:
@@ -32,14 +33,27 @@ def add_language(flask: Flask, app: App) -> None:
     texts = _Texts(_compiled(catalogue) if catalogue else NullTranslations())
     _Babel(texts).init_app(flask, default_locale=_locale(app.spec.language))
     let_templates_say(flask.jinja_env)
-    flask.jinja_env.finalize = flask.jinja_env.filters["translated"] = translated
+    flask.jinja_env.finalize = translated
     flask.jinja_env.globals.update(
         language=app.spec.language, script_texts=_of_scripts(catalogue) if catalogue else {}
     )
 
 
+@contextmanager
+def in_language_of(app: App) -> Iterator[None]:
+    """Let what is said outside of a server be in an application's language."""
+    flask = Flask("podium.web")
+    add_language(flask, app)
+    with flask.app_context():
+        yield
+
+
 def let_templates_say(env: Environment) -> None:
-    """Let templates translate: a text is escaped before values, which are by then, come into it."""
+    """Let templates translate: a text is escaped before values, which are by then, come into it.
+
+    The filter `translated` does so with the texts in a value, and the test `english` tells one that
+    cannot be translated.
+    """
     # What the extension adds to the environment is not in its types.
     install: Callable[..., None] = vars(env)["install_gettext_callables"]
     install(
@@ -47,6 +61,7 @@ def let_templates_say(env: Environment) -> None:
         lambda one, many, number: escape(get_translations().ungettext(one, many, number)),
         newstyle=True,
     )
+    env.filters["translated"], env.tests["english"] = translated, is_english
 
 
 def translated(value: Any) -> Any:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from podium.logs import RequestLine, current, stamp, write_request, writes_json
+from podium.metrics import answered, came
 from podium.spec import Limits, Server
 from podium.strict import Size
+from podium.web.access.gate import USER
 from podium.web.http import Limit, LimitedInput, content_length
+from podium.web.metrics import path_of
+from podium.web.noted import ITEMS, MODEL, STARTED, VERSION, told_path
 from podium.web.policy import SECURITY_HEADERS
 from podium.web.problem import problem_reply, reply_of, status_problem
 
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
 _SMALL: Final = Limit(Size(64_000), "")
 """What may be said of a data set that is here: how to score it; of an answer nothing."""
-_WHOLE_ID: Final = re.compile(r"(/(?:datasets|answers)/[0-9a-f]{8})[0-9a-f]{24}")
+_HOST: Final = re.compile(r"[\w.-]*|\[[0-9a-f:.]+\]")
 
 
 class Middleware:
@@ -37,13 +41,16 @@ class Middleware:
         self._limits = {"/datasets": Limit(limits.dataset, "dataset")}
         self._base_path = server.base_path
         self._hosts = frozenset(host.lower() for host in server.hosts)
+        self._as_json = writes_json()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one WSGI call."""
         started = time.perf_counter()
         request_id = _request_id(environ)
         status = ""
-        environ["podium.request_id"] = request_id
+        environ["podium.request_id"] = current.request_id = request_id
+        environ[STARTED] = started
+        came()
 
         def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             nonlocal status
@@ -60,12 +67,17 @@ class Middleware:
         except Exception as err:  # the last line of defence: a request never sees a traceback
             return problem_reply(err).send(start)
         finally:
-            _log(environ, request_id, status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            status = status or "500"
+            answered(environ["REQUEST_METHOD"], path_of(environ["PATH_INFO"]), status, seconds)
+            _log(environ, request_id, status, seconds, self._as_json)
+            current.request_id = ""
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        if not _is_host(_host(environ)):
+        host = _host(environ.get("HTTP_HOST", ""))
+        if host is None:
             return reply_of(status_problem(400, "The Host header is no host name")).send(start)
-        if self._hosts and _host(environ) not in self._hosts:
+        if self._hosts and host not in self._hosts:
             wrong = status_problem(421, "This server does not answer to that host name")
             return reply_of(wrong).send(start)
         if self._base_path and not self._enter_base_path(environ):
@@ -73,7 +85,7 @@ class Middleware:
             return reply_of(wrong).send(start)
         path = environ["PATH_INFO"]
         limit = self._limits.get(path, self._limit)
-        if path.startswith(("/datasets/", "/answers/")):
+        if path.startswith(("/datasets/", "/answers/", "/login", "/logout")):
             limit = min(limit, _SMALL)
         stream = environ["wsgi.input"]
         environ["wsgi.input"] = LimitedInput(stream, limit, content_length(environ))
@@ -109,32 +121,27 @@ def _request_id(environ: WSGIEnvironment) -> str:
     return os.urandom(8).hex()
 
 
-def _host(environ: WSGIEnvironment) -> str:
-    return re.sub(r":\d+$", "", str(environ.get("HTTP_HOST", ""))).lower()
-
-
 @lru_cache(maxsize=64)
-def _is_host(name: str) -> bool:
-    """Whether a name can be one of a host: addresses of its pages are made with it."""
+def _host(header: str) -> str | None:
+    """Return a host's name without its port; None if it can be none: addresses are made with it."""
+    name = re.sub(r":\d+$", "", header).lower()
     try:
         name.encode("idna")
     except UnicodeError:
-        return False
-    return True
+        return None
+    return name if _HOST.fullmatch(name) else None
 
 
-def _log(environ: WSGIEnvironment, request_id: str, status: str, seconds: float) -> None:
-    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    # What a client sends must not be able to write lines of its own.
-    path = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
-    if "s/" in path:  # who knows the whole id has the data set, or the answer
-        path = _WHOLE_ID.sub(r"\1...", path)
-    caller = f"{environ.get('REMOTE_ADDR', '-')} {environ['REQUEST_METHOD']} {path}"
-    line = f"{caller} {status or '500'} {seconds * 1000:.1f} ms {request_id}\n"
-    # One write a line: a log record would cost more than a small model's answer.
-    sys.stderr.write(f"{_clock(int(time.time()))} {line}")
-
-
-@lru_cache(maxsize=1)
-def _clock(second: int) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(second))
+def _log(
+    environ: WSGIEnvironment, request_id: str, status: str, seconds: float, as_json: bool
+) -> None:
+    """Write the line of a request, with nothing in it by which somebody else could ask again."""
+    get = environ.get
+    line = RequestLine(
+        time=stamp(time.time()), level="error" if status >= "500" else "info", event="request",
+        request_id=request_id, method=environ["REQUEST_METHOD"], path=told_path(environ),
+        status=int(status),
+        latency_ms=int(seconds * 1e6) / 1000, client=get("REMOTE_ADDR", ""), user=get(USER, ""),
+        model=get(MODEL, ""), version=get(VERSION, ""), items=get(ITEMS, 0), pid=os.getpid(),
+    )  # fmt: skip
+    write_request(line, as_json)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from podium.app import App
-from podium.messages import plain, said
+from podium.messages import said
 from podium.web.body import BodyReader
 from podium.web.http import JSON, Reply
+from podium.web.noted import noted
 from podium.web.problem import reply_of, status_problem
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ class PredictEndpoint:
     def __init__(self, app: App, reader: BodyReader) -> None:
         self._app = app
         self._reader = reader
-        self._encoder = msgspec.json.Encoder(enc_hook=plain)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one WSGI call."""
@@ -32,5 +30,6 @@ class PredictEndpoint:
             return reply_of(problem, (("Allow", "POST"),)).send(start_response)
         request = self._reader.receive(environ)
         self._app.await_model(request.model)
-        answered = self._app.answer(request.decode)
-        return Reply(200, JSON, self._encoder.encode(answered.answer)).send(start_response)
+        decode = noted(environ, self._app, request.decode)
+        body = self._app.answer_json(decode, self._app.ends())
+        return Reply(200, JSON, body).send(start_response)

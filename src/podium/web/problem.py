@@ -16,9 +16,9 @@ from podium.web.http import Reply
 PROBLEM: Final = "application/problem+json"
 
 _TITLES: Final = {
-    400: said("Bad Request"), 403: said("Forbidden"), 404: said("Not Found"),
-    405: said("Method Not Allowed"), 421: said("Misdirected Request"),
-    503: said("Service Unavailable"),
+    400: said("Bad Request"), 401: said("Unauthorized"), 403: said("Forbidden"),
+    404: said("Not Found"), 405: said("Method Not Allowed"), 421: said("Misdirected Request"),
+    429: said("Too Many Requests"), 503: said("Service Unavailable"),
 }  # fmt: skip
 """What HTTP calls the statuses that a page may show."""
 

@@ -14,6 +14,8 @@ import podium
 from podium.app import App
 from podium.catalogue import ENGLISH
 from podium.messages import after, plain, said
+from podium.web.access.cors import LISTED
+from podium.web.access.foreign import FOREIGN, is_foreign
 from podium.web.assets import add_assets
 from podium.web.body import BodyReader
 from podium.web.compression import compress
@@ -23,7 +25,8 @@ from podium.web.language import add_language, translated
 from podium.web.openapi import openapi
 from podium.web.policy import protect
 from podium.web.problem import Detail, Problem, problem_of, reply_of, status_problem
-from podium.web.words import capitalised
+from podium.web.refusal import refusal_of
+from podium.web.words import capitalised, without_keys
 
 log = logging.getLogger("podium")
 
@@ -47,7 +50,7 @@ def create_site(app: App, reader: BodyReader) -> Flask:
         app=app, spec=app.spec, signature=app.signature, podium_version=podium.__version__
     )
     flask.jinja_env.filters["number"] = "{:.15g}".format
-    flask.jinja_env.filters["capitalised"] = capitalised
+    flask.jinja_env.filters |= {"capitalised": capitalised, "without_keys": without_keys}
     add_assets(flask, app.spec.theme)
     flask.after_request(protect)
     flask.after_request(compress)
@@ -78,10 +81,8 @@ def wants_page() -> bool:
 
 
 def refuse_foreign_form() -> None:
-    """Refuse a form that another site's page sent; browsers tell where it came from."""
-    origin = request.headers.get("Origin")
-    foreign = origin is not None and origin.partition("://")[2] != request.host
-    if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+    """Refuse a form that another site's page sent, unless its scripts may call the API."""
+    if is_foreign(request.environ) and not request.environ.get(LISTED):
         raise _ForeignForm
 
 
@@ -112,9 +113,7 @@ def _tell_caches(response: Response) -> Response:
 
 class _ForeignForm(HTTPException):
     code = HTTPStatus.FORBIDDEN
-    description = said(
-        "The form was sent from another site. Open this page itself and send it again."
-    )
+    description = FOREIGN
 
 
 def _answer_error(error: Exception) -> Response:
@@ -126,8 +125,16 @@ def _answer_error(error: Exception) -> Response:
         headers = (("Allow", ", ".join(sorted(allowed))),) if allowed else ()
     else:
         problem, headers = problem_of(error)
+    return answer_problem(problem, headers)
+
+
+def answer_problem(problem: Problem, headers: tuple[tuple[str, str], ...]) -> Response:
+    """Return a problem as a page where the browser asks for one, else as a document."""
     if wants_page():
-        page = render_template("problem.html" if from_htmx() else "error.html", problem=problem)
+        if from_htmx():
+            page = render_template("problem.html", problem=problem)
+        else:
+            page = render_template("error.html", refusal=refusal_of(problem))
         return Response(page, problem.status, dict(headers))
     return respond(reply_of(_in_language(problem), headers))
 

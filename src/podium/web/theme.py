@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from flask import render_template
 
-from podium.colours import SEEN, nearest_shade, shades_of
+from podium.colours import on_dark, shades_of
 from podium.spec import Theme
 
 
 def theme_css(theme: Theme) -> str:
     """Return the stylesheet of a theme; one that says nothing is empty."""
-    light, dark = theme.colour, theme.colour_dark
-    if light and not dark:
-        dark = nearest_shade(light, "dark", SEEN)
+    light = theme.colour
+    dark = theme.colour_dark or (on_dark(light) if light else None)
     return render_template(
         "theme.css",
         theme=theme,

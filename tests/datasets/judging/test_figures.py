@@ -14,6 +14,7 @@ from podium.datasets.findings import Figure, Judged, Metric
 from podium.datasets.judging.figures import Ask, figures_of_all, figures_of_model
 from podium.datasets.judging.judgement import ClassJudgement, ValueJudgement
 from podium.datasets.work import Work
+from podium.messages import plain, said, whole
 from podium.pipeline.postprocess import Scores
 from podium.signature import Signature
 from podium.spec import Feature
@@ -71,8 +72,8 @@ def names(figures: Sequence[Figure]) -> list[str]:
         assert one.about.endswith(".")
         assert one.spec["description"].endswith(".")
         assert one.spec["width"] == "container"
-        assert len(msgspec.json.encode(one)) < 60_000
-        assert '"color":"' not in msgspec.json.encode(one.spec).decode()
+        assert len(msgspec.json.encode(one, enc_hook=whole)) < 60_000
+        assert '"color":"' not in msgspec.json.encode(one.spec, enc_hook=plain).decode()
     return [one.name for one in figures]
 
 
@@ -243,8 +244,8 @@ def test_nothing_answered_has_no_figure(work: Work) -> None:
 
 def told_of(name: str, title: str, accuracy: float) -> Judged:
     """Return a judged model with its accuracy, and an F1 of one label that is no metric of all."""
-    metrics = (Metric("accuracy", "Accuracy", accuracy, accuracy - 0.1, accuracy + 0.05),
-               Metric("f1_macro", "F1, one label", 0.1, label="oak"))  # fmt: skip
+    metrics = (Metric("accuracy", said("Accuracy"), accuracy, accuracy - 0.1, accuracy + 0.05),
+               Metric("f1_macro", said("F1, one label"), 0.1, label="oak"))  # fmt: skip
     return Judged(model=name, title=title, version="1", rows=9, judged=9, metrics=metrics)
 
 
@@ -278,8 +279,8 @@ def test_regressions_are_compared_by_their_errors() -> None:
     """The errors of two regressions share the axis of the unit."""
     models = [
         Judged(model=name, title=name, version="1", rows=9, judged=9,
-               metrics=(Metric("rmse", "RMSE", value, unit="kg", better="lower"),
-                        Metric("r2", "R2", 0.5)))
+               metrics=(Metric("rmse", said("RMSE"), value, unit="kg", better="lower"),
+                        Metric("r2", said("R2"), 0.5)))
         for name, value in (("a", 2.0), ("b", 3.0))
     ]  # fmt: skip
     (figure,) = figures_of_all(models, [None, None], "kg")

@@ -6,13 +6,12 @@ import shutil
 from pathlib import Path
 
 import duckdb
-import msgspec
 import pytest
 from click.testing import CliRunner
 
 from podium.app import App
 from podium.cli import DEMOS, main
-from podium.datasets.findings import Findings, Judged
+from podium.datasets.findings import Judged, read_findings
 from podium.datasets.judging import judgement
 from podium.datasets.judging import verdict as verdicts
 from podium.datasets.judging.verdict import MAX_FIGURED
@@ -247,7 +246,7 @@ def test_all_penguins_are_told_of_the_same_to_the_last_bit(tmp_path: Path) -> No
     ).read_bytes()
     assert [one.title for one in first.models] == ["Random forest", "Decision tree"]
     assert [one.metric for one in first.comparisons] == ["accuracy", "brier"]
-    assert msgspec.json.decode(msgspec.json.encode(second), type=Findings) == first
+    assert read_findings((tmp_path / "a/findings.json").read_bytes()) == second == first
 
 
 def test_many_rows_are_judged_a_part_at_a_time(

@@ -10,6 +10,7 @@ import pytest
 from podium.datasets.reading.match import MAX_COLUMNS, Matched, match
 from podium.datasets.wishes import Column
 from podium.errors import DataError, Mistake
+from podium.messages import message_of
 from podium.signature import Signature
 from podium.spec import Feature, TextInput
 
@@ -174,9 +175,10 @@ def test_a_column_that_may_be_left_out() -> None:
     signature = replace(SIGNATURE, features=(SIGNATURE.features[0], island))
     told = "There is no column island, which may be left out: it is unknown in every row."
     lone = Column("bill_length_mm", "bill_length_mm")
-    assert match(FILE, ["bill_length_mm"], signature) == Matched((lone,), (told,))
+    assert match(FILE, ["bill_length_mm"], signature) == Matched((lone,), (message_of(told),))
     near = match(FILE, ["bill_length_mm", "iland"], signature)
-    assert near == Matched((lone, Column("iland")), (f"{told} Did you mean 'iland'?",))
+    hint = message_of(f"{told} Did you mean 'iland'?")
+    assert near == Matched((lone, Column("iland")), (hint,))
     with pytest.raises(DataError) as caught:
         match(FILE, ["a", "b"], replace(signature, features=(island,)))
     assert [one.key for one in caught.value.mistakes] == ["island"]

@@ -15,6 +15,7 @@ from podium.datasets.reading.parquet import stage_parquet
 from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Work
 from podium.errors import DataError, Mistake
+from podium.messages import message_of
 from podium.signature import Signature
 from podium.spec import Feature, Limits
 from podium.strict import Size
@@ -68,7 +69,7 @@ def test_plain_types_are_kept(tmp_path: Path, work: Work) -> None:
         kind="parquet",
         columns=tuple(Column(name, uses.get(name), name == "t") for name in names),
         rows=1,
-        notes=("Columns are taken that are written otherwise: 'B' for 'b'.",),
+        notes=(message_of("Columns are taken that are written otherwise: 'B' for 'b'."),),
     )
     assert list(types_of(work).values()) == [
         "FLOAT", "TINYINT", "BOOLEAN", "VARCHAR", "DECIMAL(9,2)", "DATE", "TIMESTAMP", "UBIGINT",

@@ -11,6 +11,7 @@ from podium.datasets.reading import Upload, stage
 from podium.datasets.scoring.looking import look
 from podium.datasets.wishes import Wishes
 from podium.datasets.work import Work
+from podium.messages import is_english
 
 HEADER = "Bill length mm;bill_depth_mm;flipper_length_mm;body_mass_g;island;species;note\n"
 
@@ -43,11 +44,20 @@ def test_rows_as_they_are_understood(tmp_path: Path) -> None:
     )
     assert (found.checked, found.wrong, found.warned, found.known) == (3, 1, 1, 2)
     assert found.problems == ((2, wrong),)
+    assert not any(is_english(told) for _, told in (*found.problems, *found.warnings))
     assert found.warnings[0][0] == 3
 
 
 def test_the_first_problems_are_named(tmp_path: Path) -> None:
     """Of many wrong rows the first hundred are named, and all are counted."""
-    found = looked(tmp_path, "39.1;18.7;181;3750;Nowhere;Adelie;x\n" * 120)
+    found = looked(tmp_path, "39.1;18.7;181;3750;Nowhere;Adelie;x\n" * 119 + "39.1;18.7\n")
     assert (found.checked, found.wrong, len(found.samples)) == (120, 120, 5)
     assert [row for row, _ in found.problems] == [*range(1, 101)]
+
+
+def test_a_torn_row_is_told_for_a_translation(tmp_path: Path) -> None:
+    """Why it cannot be read was found out when the file was taken in."""
+    found = looked(tmp_path, "39.1;18.7;181;3750;Biscoe;Adelie;x\n39.1;18.7\n")
+    ((row, told),) = found.problems
+    assert (row, told) == (2, "line 3: 2 cells; the header has 7")
+    assert told.template == "line %(line)s: %(problem)s"

@@ -13,6 +13,7 @@ from podium.app import App
 from podium.datasets import scoring
 from podium.datasets.work import Work
 from podium.errors import ModelError, UnknownModel
+from podium.messages import from_json, is_english
 from tests.support.apps import write_weights
 from tests.support.scoring import quiet, results_of, run_csv, scored, write_python_app
 
@@ -193,6 +194,34 @@ def test_work_that_was_ended_at_every_chunk_gives_the_same_results(
     assert {done for step, done, _ in heard if step == "scoring"} == {0, 7, 14, 21, 28, 35, 40}
     whole, ended = ((tmp_path / name / "results.csv").read_bytes() for name in ("whole", "ended"))
     assert ended == whole
+    notes = ("podium_error", "podium_warning")
+    told = {row[name] for row in results_of(tmp_path / "whole") for name in notes} - {""}
+    for name in ("whole", "ended"):
+        with Work(tmp_path / name / "work.duckdb") as work:
+            found = work.con.execute("SELECT text FROM reasons").fetchall()
+        assert sorted(text for (text,) in found) == sorted(told)
+
+
+def test_what_is_said_of_rows_can_be_translated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each text of the results, from whatever step, is known as the Message it was; up to MOST."""
+    few_at_once(monkeypatch, 2)
+    monkeypatch.setattr(scoring, "MOST", 3)
+    code = "def answer(x):\n    if 13 in x: raise ValueError('unlucky')\n    return x"
+    app = App(write_python_app(tmp_path / "app", code, X + "range = [0, 40]"))
+    found = run_csv(app, tmp_path, rows_of(1, "a", '"b', 13, 50, "a", "c"))
+    told = [row["podium_error"] or row["podium_warning"] for row in results_of(tmp_path)]
+    wrong, other = (f"x: expected a number; found '{text}'." for text in "ac")
+    torn = "line 4: a quote opens in cell 1 and is never closed"
+    failed = "'models:answer' raises ValueError: unlucky (models.py, line 3)"
+    far = "x: 50 is outside the training range, 0 to 40"
+    assert told == ["", wrong, torn, failed, far, wrong, other]
+    kept = {text: from_json(one) for text, one in found.reasons.items()}
+    assert kept == {text: text for text in (torn, wrong, far)}
+    assert not any(map(is_english, kept.values()))
+    problems = [(row, is_english(one)) for row, one in found.problems]
+    assert problems == [(2, False), (3, False), (4, True), (6, False), (7, True)]
 
 
 def test_what_is_told_never_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
+import duckdb
 import pytest
 from msgspec import structs
 from werkzeug.test import Client, TestResponse
 
 from podium.app import App
 from podium.cli import DEMOS
-from podium.datasets.findings import Comparison, Figure, Findings, Judged, Metric
+from podium.datasets.findings import (
+    Comparison,
+    Figure,
+    Findings,
+    Judged,
+    Metric,
+    read_findings,
+)
 from podium.datasets.wishes import Column, Staged, Wishes
 from podium.jobs import database
 from podium.jobs.job import Job, State
 from podium.jobs.state import StateFolder
 from podium.jobs.store import JobStore, new_id
+from podium.messages import said
 from podium.web.datasets import api as datasets
 from podium.web.wsgi import create_wsgi
+from tests.support.birds import findings, write_birds
 from tests.support.client import BROWSER, Upload, multipart
 
 STAGED = Staged(
     kind="csv",
     columns=(Column("Bill length", "bill_length_mm"), Column("species", None, True), Column("id")),
     rows=2,
-    notes=("The delimiter is a semicolon.",),
+    notes=(said("The delimiter is a semicolon."),),
 )
-BAR = Figure("bars", "Bars", "How to read it.", {"mark": "bar"})
-DOT = Figure("dots", "Dots", "How to read it.", {"mark": "point"})
-ACCURACY = Metric("accuracy", "Accuracy", 0.5, 0.1, 0.9, better="higher")
+BAR = Figure("bars", said("Bars"), said("How to read it."),
+             {"mark": "bar", "title": said("Rows")})  # fmt: skip
+DOT = Figure("dots", said("Dots"), said("How to read it."), {"mark": "point"})
+ACCURACY = Metric("accuracy", said("Accuracy"), 0.5, 0.1, 0.9, better="higher")
 COMPARED = Comparison(
     first="bnn", second="tree", metric="accuracy", test="McNemar", difference=0.0, low=-0.1,
-    high=0.1, p_value=1.0, reading="No difference is seen.",
+    high=0.1, p_value=1.0, reading=said("No difference is seen."),
 )  # fmt: skip
 RESULTS = ("results.csv", "results.parquet", "report.html", "figures/x.json")
 STATES: tuple[State, ...] = ("received", "ready", "queued", "running", "failed", "cancelled")
@@ -85,15 +96,15 @@ class Site:
         place = self.state.place(job_id)
         judged = Judged(model="bnn", title="Bayes", version="abc", rows=1, judged=1,
                         counts={"Gentoo": 1}, metrics=(ACCURACY,), figures=(BAR,))  # fmt: skip
-        findings = Findings(
+        told = Findings(
             title="Penguins", file="my data.csv", target="species", unit=None,
             labels=("Adelie", "Chinstrap", "Gentoo"), rows=2, failed=1,
-            problems=((2, "year: expected a number"),), staged=STAGED,
+            problems=((2, said("year: expected a number")),), staged=STAGED,
             wishes=Wishes(models=("bnn", "tree"), seed=3),
             models=(judged, structs.replace(judged, model="tree")), comparisons=(COMPARED,),
-            figures=(DOT,), notes=("Few rows.",),
+            figures=(DOT,), notes=(said("Few rows."),),
         )  # fmt: skip
-        place.findings.write_bytes(msgspec.json.encode(findings))
+        place.write(place.findings, told)
         place.results("csv").write_bytes(b"a,podium_label\r\n1,Gentoo\r\n2,\r\n")
         place.results("parquet").write_bytes(b"PAR1 and so on PAR1")
         return job_id
@@ -339,6 +350,22 @@ def test_browser_is_told(site: Site) -> None:
     assert "is missing; choose one" in told.text
 
 
+def test_pages_name_no_key_of_podium_toml(site: Site, tmp_path: Path) -> None:
+    """Why a row has no answer is told visitors without what only a maker can set."""
+    why, key = "the answer takes longer than 60 s", "([limits] timeout)"
+    job_id = site.add_done()
+    place = site.state.place(job_id)
+    birds = write_birds(tmp_path / "birds.parquet")
+    rows = f"SELECT * REPLACE ('{why} {key}' AS podium_error) FROM '{birds}' LIMIT 2"  # noqa: S608
+    duckdb.execute(f"COPY ({rows}) TO '{place.results('parquet')}'")
+    problem = said(f"{why} {key}")
+    place.write(place.findings, structs.replace(findings("a"), problems=((1, problem),)))
+    page = site.client.get(f"/datasets/{job_id}", headers={"Accept": BROWSER}).text
+    assert (page.count(why), "[limits]" in page) == (3, False)
+    told = json.loads(site.client.get(f"/datasets/{job_id}").data)
+    assert told["problems"] == [{"row": 1, "reason": f"{why} {key}"}]
+
+
 def test_too_many_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """When many wait, the next one is told when to come again, before it is read."""
     monkeypatch.setattr(datasets, "MAX_WAITING", 2)
@@ -357,6 +384,32 @@ def test_how_many_are_before_it(site: Site) -> None:
     job_id = site.add("queued")
     page = site.client.get(f"/datasets/{job_id}", headers={"Accept": BROWSER})
     assert "One other data set is before it." in page.text
+
+
+def test_findings_are_read_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks again at what was found has it read again only where the file has changed."""
+    job_id, read = site.add_done(), []
+    file = site.state.place(job_id).findings
+
+    def noted(kept: bytes) -> Findings:
+        read.append(len(kept))
+        return read_findings(kept)
+
+    monkeypatch.setattr(datasets, "read_findings", noted)
+    titles = [figures_told(site, job_id) for _ in range(3)]
+    assert titles == [titles[0]] * 3
+    assert read == [file.stat().st_size]
+    found = structs.replace(read_findings(file.read_bytes()), figures=())
+    site.state.place(job_id).write(file, found)
+    os.utime(file, ns=(0, 0))
+    assert figures_told(site, job_id) == titles[0][1:]
+    assert len(read) == 2
+
+
+def figures_told(site: Site, job_id: str) -> list[str]:
+    """Return the titles of a data set's figures as the API tells them."""
+    told = json.loads(site.client.get(f"/datasets/{job_id}").data)
+    return [one["title"] for one in told["figures"]]
 
 
 def test_what_goes_wrong_here(site: Site) -> None:
@@ -449,7 +502,7 @@ def test_the_log_tells_no_whole_id(site: Site, capsys: pytest.CaptureFixture[str
     job_id = site.add("ready")
     assert site.client.get(f"/datasets/{job_id}").status_code == 200
     logged = capsys.readouterr().err
-    assert f" GET /datasets/{job_id[:8]}... 200 " in logged
+    assert f'"path":"/datasets/{job_id[:8]}..."' in logged
     assert job_id not in logged
 
 

@@ -36,7 +36,7 @@ def test_one_curve_needs_no_name() -> None:
     assert one is not None
     assert two is not None
     assert one.headings == ("Rejected", "Accuracy")
-    assert two.headings == ("Of", "Rejected", "Accuracy")
+    assert two.headings == ("Curve", "Rejected", "Accuracy")
     assert (len(one.rows), one.total) == (MOST_ROWS, 90)
     assert (one.rows[0], one.rows[-1]) == (("0.0%", "100.0%"), ("100.0%", "0.0%"))
 

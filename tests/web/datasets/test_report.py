@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from podium import __version__
 from podium.cli import main
 from podium.web.datasets.report import render_report
 from tests.support.findings import EVIL, evil_findings
+from tests.support.pseudo import LANGUAGE, accented, write_pseudo
 
 DEMO = Path(__file__).parents[3] / "src/podium/demos/penguins"
 
@@ -131,9 +133,9 @@ def test_many_columns_are_counted() -> None:
     assert "And 9,800 more." in told
 
 
-def report(*arguments: object) -> tuple[int, str]:
+def report(*arguments: object, folder: Path = DEMO) -> tuple[int, str]:
     """Return exit code and output of `podium report` on the penguins."""
-    done = CliRunner().invoke(main, ["report", str(DEMO), *map(str, arguments)])
+    done = CliRunner().invoke(main, ["report", str(folder), *map(str, arguments)])
     return done.exit_code, done.output
 
 
@@ -160,6 +162,24 @@ def test_command_writes_one_file(data: Path, tmp_path: Path) -> None:
     assert len(figures) == 2 + 2 * 7
     assert [path.name for path in output.parent.iterdir()] == ["report.html"]
     assert output.stat().st_size < 1_500_000
+
+
+def test_a_report_speaks_the_application_s_language(data: Path, tmp_path: Path) -> None:
+    """Its page, its metrics and its figures do; the terminal says in English what is done."""
+    folder, output = tmp_path / "penguins", tmp_path / "report.html"
+    shutil.copytree(DEMO, folder)
+    write_pseudo(folder)
+    said = report(data, "-o", output, "--model", "tree", "--model", "bayes", folder=folder)
+    assert said == (0, f"Wrote {output}\n")
+    page = Parsed(output.read_text("utf-8"))
+    assert page.all("lang") == [LANGUAGE]
+    told = ("Right or wrong", "Balanced accuracy", "Are the differences real?", "Confusion matrix",
+            "Mean probability")  # fmt: skip
+    english = [one for one in told if one in page.texts]
+    assert (english, accented("Confusion matrix") in page.texts) == ([], True)
+    specs = [json.loads(text) for kind, text in page.scripts if kind]
+    matrix = next(one for one in specs if accented("Confusion matrix") in one["description"])
+    assert matrix["layer"][0]["encoding"]["x"]["title"] == f"{accented('Predicted')} species"
 
 
 def test_a_report_that_fails_leaves_the_old_one(data: Path, tmp_path: Path) -> None:

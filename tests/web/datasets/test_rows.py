@@ -76,16 +76,31 @@ def test_views_of_a_classification(wanted: Wanted, rows: list[int], classes: Pat
 
 
 def test_a_page_of_rows(classes: Path) -> None:
-    """A row has what its model says, the truth, then the rest; without an answer, why."""
+    """A row has its answer, the truth, how sure it is, the rest; last what is noted, if any is."""
     found = page(classes, findings("a", "b"), Wanted("first"))
-    assert found.keys == ("label", "probability", "entropy", "warning", "c1", "c0")
-    assert found.rows[2] == (3, ("Adelie", 0.8, 0.5, "year: 2009 is rare", "Gentoo", 2009), True,
+    assert found.keys == ("label", "c1", "probability", "entropy", "c0", "warning")
+    assert found.rows[2] == (3, ("Adelie", "Gentoo", 0.8, 0.5, 2009, "year: 2009 is rare"), True,
                              None)  # fmt: skip
-    assert found.rows[4] == (5, (None, None, None, None, "Gentoo", 2011), False,
+    assert found.rows[4] == (5, (None, "Gentoo", None, None, 2011, None), False,
                              "year: expected a number")  # fmt: skip
     assert page(classes, findings("a", "b"), Wanted("wrong", "b")).keys == (
-        "label", "probability", "entropy", "c1", "c0",
+        "label", "c1", "probability", "entropy", "c0",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("view", ["failed", "warned"])
+def test_what_is_noted_comes_early_where_it_is_looked_for(view: str, classes: Path) -> None:
+    """Beside the answer and the truth, before how sure the model is."""
+    found = page(classes, findings("a", "b"), Wanted(view))
+    assert found.keys == ("label", "c1", "warning", "probability", "entropy", "c0")
+
+
+def test_of_very_many_columns_the_files_own_are_left_out(classes: Path) -> None:
+    """What is told of a row has its place, up to what is noted."""
+    with opened(classes, findings("a", "b"), Wanted()) as rows:
+        found = rows.page(5)
+    assert found.keys == ("label", "c1", "probability", "entropy", "warning")
+    assert (found.more, {len(row.cells) for row in found.rows}) == (1, {5})
 
 
 def test_views_of_a_regression(values: Path) -> None:
@@ -141,16 +156,17 @@ def test_a_view_as_csv_begins_as_the_results_do(classes: Path, tmp_path: Path) -
 def test_where_models_disagree_all_answers_stand_side_by_side(classes: Path) -> None:
     """The answer of the model comes first, then those of the others."""
     first, second = (page(classes, findings("a", "b"), Wanted("differ", name)) for name in "ab")
-    assert first.keys == ("label", "answer1", "probability", "entropy", "warning", "c1", "c0")
-    assert [row.cells[:3] for row in first.rows] == [
-        ("Adelie", "Gentoo", 0.9), ("Adelie", "Gentoo", 0.7), ("Adelie", "Gentoo", 0.8),
+    assert first.keys == ("label", "answer1", "c1", "probability", "entropy", "c0", "warning")
+    assert [row.cells[:4] for row in first.rows] == [
+        ("Adelie", "Gentoo", "Adelie", 0.9), ("Adelie", "Gentoo", " ADELIE ", 0.7),
+        ("Adelie", "Gentoo", "Gentoo", 0.8),
     ]  # fmt: skip
     assert second.keys[:2] == ("label", "answer0")
-    assert second.rows[0].cells[:3] == ("Gentoo", "Adelie", 0.6)
+    assert second.rows[0].cells[:4] == ("Gentoo", "Adelie", "Adelie", 0.6)
 
 
 def test_an_answer_has_its_column_where_none_was_given(tmp_path: Path) -> None:
-    """Why there is none can then stand in its place."""
+    """That there is none can then be told in its place, and why at the end."""
     file = tmp_path / "results.parquet"
     duckdb.connect().execute(
         "COPY (SELECT 2007 AS year, 'Gentoo' AS species, NULL::VARCHAR AS podium_label, "
@@ -158,8 +174,8 @@ def test_an_answer_has_its_column_where_none_was_given(tmp_path: Path) -> None:
         f"{UNTOLD.format('a')}, NULL::VARCHAR AS podium_warning, 'odd' AS podium_error) TO '{file}'"
     )
     found = page(file, findings("a"), Wanted())
-    assert found.keys == ("label", "c1", "c0")
-    assert found.rows == ((1, (None, "Gentoo", 2007), False, "odd"),)
+    assert found.keys == ("label", "c1", "c0", "warning")
+    assert found.rows == ((1, (None, "Gentoo", 2007, None), False, "odd"),)
 
 
 def test_a_folder_that_is_called_as_a_partition(classes: Path, tmp_path: Path) -> None:

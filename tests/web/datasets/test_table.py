@@ -44,11 +44,27 @@ def shown(place: Place, wanted: Wanted) -> Table:
 def test_where_models_disagree_each_answer_names_its_model(place: Place) -> None:
     """Answers stand side by side, each under the title of who gave it."""
     made = shown(place, Wanted("differ", "b", sort="answer0"))
-    headings = [(one.title, one.note) for one in made.headings[:4]]
-    assert headings == [("Row", ""), ("Answer", "B"), ("Answer", "A"), ("Probability", "")]
-    assert [line.cells[:3] for line in made.lines] == [("Gentoo", "Adelie", "60.0%"),
-        ("Gentoo", "Adelie", "80.0%"), ("Gentoo", "Adelie", "90.0%")]  # fmt: skip
-    assert (made.told, made.order) == (4, "Sorted by Answer, the smallest first.")
+    headings = [(one.title, one.note) for one in made.headings[:5]]
+    assert headings == [("Row", ""), ("Answer", "B"), ("Answer", "A"), ("species", "true answer"),
+                        ("Probability", "")]  # fmt: skip
+    assert [line.cells[:4] for line in made.lines] == [("Gentoo", "Adelie", "Adelie", "60.0%"),
+        ("Gentoo", "Adelie", " ADELIE ", "80.0%"), ("Gentoo", "Adelie", "Gentoo", "90.0%"),
+    ]  # fmt: skip
+    assert made.order == "Sorted by Answer, the smallest first."
+
+
+def test_columns_by_their_kind(place: Place) -> None:
+    """Answers and notes are told apart, numbers stand right; a warning or an error is noted."""
+    made = shown(place, Wanted())
+    assert [(one.key, one.kind, one.number) for one in made.headings] == [
+        ("row", "row", False), ("label", "said", False), ("c1", "", False),
+        ("probability", "", True), ("entropy", "", True), ("c0", "", True),
+        ("warning", "why", False),
+    ]  # fmt: skip
+    assert [line.cells[-1] for line in made.lines] == [
+        "", "", "year: 2009 is rare", "", "year: expected a number",
+    ]  # fmt: skip
+    assert made.lines[4].cells[:4] == ("", "Gentoo", "", "")
 
 
 @pytest.mark.parametrize("sort", ["error", "-error", "c9", "answer9"])

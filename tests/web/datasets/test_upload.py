@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import resource
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -18,6 +15,7 @@ from podium.strict import Size
 from podium.web.datasets.upload import Fields, Received, clean_name, receive
 from podium.web.http import Limit, LimitedInput
 from tests.support.client import Upload, multipart
+from tests.support.limits import files_of_at_most
 
 TABLE = b"a,b\r\n1,2\r\n--x\r\n\r\n" * 3
 FORM = [("models", "bnn"), ("models", "forest"), ("target", "")]
@@ -191,17 +189,6 @@ def test_other_bodies(kind: str, tmp_path: Path) -> None:
         f"Content type {kind!r} is no data set. Send it as a form (-F file=@data.csv) or alone "
         '(-H "Content-Type: text/csv" --data-binary @data.csv).'
     )
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Let the system refuse to write files beyond a size, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("form", [True, False])

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from podium.datasets.findings import Comparison, Findings, Judged, Metric
 from podium.datasets.wishes import Column, Staged, Wishes
+from podium.messages import said
 from podium.web.datasets.view import (
     CellView,
     CountView,
@@ -23,7 +24,7 @@ STAGED = Staged(kind="csv", rows=200, columns=(Column("species", None, True), Co
 def accuracy(value: float | None, spread: float = 0.01, **more: Any) -> Metric:
     """Return an accuracy with an interval."""
     low, high = (None, None) if value is None else (value - spread, value + spread)
-    return Metric("accuracy", "Accuracy", value, low, high, better="higher", **more)
+    return Metric("accuracy", said("Accuracy"), value, low, high, better="higher", **more)
 
 
 def judged(name: str, *metrics: Metric, **more: Any) -> Judged:
@@ -36,13 +37,13 @@ def compared(first: str, second: str, p_value: float, adjusted: float | None = N
     """Return a paired test of the accuracy."""
     return Comparison(first=first, second=second, metric="accuracy", test="McNemar",
                       difference=0.1, low=None, high=None, p_value=p_value, adjusted=adjusted,
-                      reading=f"{first} and {second}")  # fmt: skip
+                      reading=said("%(a)s and %(b)s", a=first, b=second))  # fmt: skip
 
 
 FOUND = Findings(
     title="Penguins", file="birds.csv", target="species", unit=None, labels=("Adelie", "Gentoo"),
-    rows=200, failed=2, problems=((3, "x: is missing"),), staged=STAGED, wishes=Wishes(),
-    bootstrap=1000, notes=("Noted.",),
+    rows=200, failed=2, problems=((3, said("x: is missing")),), staged=STAGED, wishes=Wishes(),
+    bootstrap=1000, notes=(said("Noted."),),
 )  # fmt: skip
 
 
@@ -81,10 +82,12 @@ def test_without_answers_nothing_is_judged() -> None:
 def test_metrics_stand_in_groups() -> None:
     """A metric is a row, a model a cell: shares in percent, what is not known empty."""
     view = view_of(
-        judged("tree", accuracy(0.995), Metric("f1", "F1", 0.875, label="Adelie", better="higher"),
-               Metric("log_loss", "Log loss", 0.25, 0.125, 0.5, unit="nats", about="Less"),
-               Metric("coverage", "Coverage", 0.9)),
-        judged("bayes", accuracy(None), Metric("novel", "Novel", 1.5, 1.0, 2.0)),
+        judged("tree", accuracy(0.995),
+               Metric("f1", said("F1"), 0.875, label="Adelie", better="higher"),
+               Metric("log_loss", said("Log loss"), 0.25, 0.125, 0.5, unit="nats",
+                      about=said("Less")),
+               Metric("coverage", said("Coverage"), 0.9)),
+        judged("bayes", accuracy(None), Metric("novel", said("Novel"), 1.5, 1.0, 2.0)),
     )  # fmt: skip
     assert view.groups == (
         ("Right or wrong", (
@@ -100,8 +103,9 @@ def test_metrics_stand_in_groups() -> None:
 def test_metrics_of_values() -> None:
     """A regression's errors have the unit, and equally many decimals as their intervals."""
     model = judged(
-        "tree", Metric("rmse", "RMSE", 12.5, 11.25, 14.0, unit="kg"), Metric("r2", "R²", 0.5),
-        Metric("coverage", "Coverage", 0.9), Metric("width", "Width", 3.0, unit="kg"),
+        "tree", Metric("rmse", said("RMSE"), 12.5, 11.25, 14.0, unit="kg"),
+        Metric("r2", said("R²"), 0.5),
+        Metric("coverage", said("Coverage"), 0.9), Metric("width", said("Width"), 3.0, unit="kg"),
     )  # fmt: skip
     found = structs.replace(FOUND, labels=(), models=(model,))
     assert findings_view(found).groups == (
@@ -116,15 +120,18 @@ def test_metrics_of_values() -> None:
 
 def test_what_no_model_knows_is_said_once() -> None:
     """Metrics without any value share a row; a model that knows one tells its meaning."""
-    why = "Not calibrated."
-    sets = [Metric("coverage", "Coverage", None, about=why),
-            Metric("set_size", "Labels", None, about=why)]  # fmt: skip
+    why = said("Not calibrated.")
+    sets = [Metric("coverage", said("Coverage"), None, about=why),
+            Metric("set_size", said("Labels"), None, about=why)]  # fmt: skip
     view = view_of(judged("a", *sets), judged("b", *sets))
     assert view.groups == (("Prediction sets", (RowView("Coverage; Labels", why, (None, None)),)),)
-    other = view_of(judged("a", sets[0], Metric("set_size", "Labels", None, about="Too few.")))
+    other = view_of(
+        judged("a", sets[0], Metric("set_size", said("Labels"), None, about=said("Too few.")))
+    )
     assert [row.title for row in other.groups[0][1]] == ["Coverage", "Labels"]
     known = view_of(
-        judged("a", *sets), judged("b", Metric("coverage", "Coverage", 0.9, about="Share"))
+        judged("a", *sets),
+        judged("b", Metric("coverage", said("Coverage"), 0.9, about=said("Share"))),
     )
     assert [(row.title, row.about) for row in known.groups[0][1]] == [
         ("Coverage", "Share"), ("Labels", why),
@@ -133,7 +140,10 @@ def test_what_no_model_knows_is_said_once() -> None:
 
 def test_what_differs_between_models_stands_with_their_values() -> None:
     """What holds of all values is said once beside the meaning, what does not in each cell."""
-    first, second = (accuracy(v, about="Share.", detail=d) for v, d in ((0.9, "A."), (0.8, "B.")))
+    first, second = (
+        accuracy(v, about=said("Share."), detail=d)
+        for v, d in ((0.9, said("A.")), (0.8, said("B.")))
+    )
     (row,) = view_of(judged("a", first), judged("b", second)).groups[0][1]
     assert row.about == "Share."
     assert [cell.detail for cell in row.cells if cell] == ["A.", "B."]
@@ -144,8 +154,8 @@ def test_what_differs_between_models_stands_with_their_values() -> None:
 
 def test_nearly_all_is_not_told_as_all() -> None:
     """Neither a value nor an end of its interval is rounded to 100% or to 1."""
-    near = Metric("accuracy", "Accuracy", 0.9996, 0.9991, 1.0)
-    f1 = Metric("f1_macro", "F1", 0.9996, 0.99, 1.0)
+    near = Metric("accuracy", said("Accuracy"), 0.9996, 0.9991, 1.0)
+    f1 = Metric("f1_macro", said("F1"), 0.9996, 0.99, 1.0)
     rows = view_of(judged("a", near, f1)).groups[0][1]
     assert [row.cells[0] for row in rows] == [
         CellView("> 99.9%", "> 99.9% to 100.0%", False), CellView("0.9996", "0.990 to 1.000", False)
@@ -154,7 +164,9 @@ def test_nearly_all_is_not_told_as_all() -> None:
 
 def test_no_model_is_the_best_by_its_log_loss() -> None:
     """Few rows may lack the one mistake that would cost much, however far the intervals lie."""
-    losses = [Metric("log_loss", "Log loss", v, v - 0.1, v + 0.1, better="lower") for v in (1.0, 9)]
+    losses = [
+        Metric("log_loss", said("Log loss"), v, v - 0.1, v + 0.1, better="lower") for v in (1.0, 9)
+    ]
     assert best(view_of(*(judged(name, one) for name, one in zip("ab", losses, strict=True)))) == [
         False, False,
     ]  # fmt: skip
@@ -172,8 +184,8 @@ def test_rows_that_some_models_answered_are_counted_apart() -> None:
 
 def test_the_note_names_the_ways_of_the_intervals() -> None:
     """Below the metrics stands what the intervals are, and how they were found."""
-    brier = Metric("brier", "Brier", 0.1, 0.0, 0.2, interval="BCa bootstrap")
-    view = view_of(judged("a", accuracy(0.9, interval="Wilson score"), brier))
+    brier = Metric("brier", said("Brier"), 0.1, 0.0, 0.2, interval=said("BCa bootstrap"))
+    view = view_of(judged("a", accuracy(0.9, interval=said("Wilson score")), brier))
     assert view.note == (
         "Below a value stands its 95% confidence interval (Wilson score, BCa bootstrap; "
         "1,000 bootstrap replicates)."
@@ -183,7 +195,7 @@ def test_the_note_names_the_ways_of_the_intervals() -> None:
 def test_comparisons_stand_by_metric() -> None:
     """The readings of the tests stand together by what was tested."""
     one, other = compared("a", "b", 0.1), compared("b", "c", 0.1)
-    loss = structs.replace(one, metric="log_loss", title="Log loss")
+    loss = structs.replace(one, metric="log_loss", title=said("Log loss"))
     assert view_of(judged("a"), comparisons=(one, loss, other)).compared == (
         ("accuracy", ("a and b", "b and c")),
         ("Log loss", ("a and b",)),
@@ -209,7 +221,7 @@ def test_without_a_test_the_best_is_marked_where_intervals_lie_apart() -> None:
 
 def test_of_errors_the_lowest_is_the_best() -> None:
     """What is better lower is marked at its lowest value, in its unit."""
-    metrics = [Metric("rmse", "RMSE", v, v - 0.1, v + 0.1, unit="kg", better="lower")
+    metrics = [Metric("rmse", said("RMSE"), v, v - 0.1, v + 0.1, unit="kg", better="lower")
                for v in (2.0, 1.0)]  # fmt: skip
     view = view_of(judged("a", metrics[0]), judged("b", metrics[1]))
     assert best(view) == [False, True]

@@ -25,6 +25,7 @@ from tests.support.apps import write_colours, write_notes, write_weights
 from tests.support.client import BROWSER, Upload, multipart
 from tests.support.page import Page
 from tests.support.pictures import BLUE, RED, encoded, plain, png, quartered
+from tests.support.pseudo import accented, write_pseudo
 
 HISTORY = '\n[history]\non = true\nkeep = "2 days"\n'
 BEAM = {"length": "2.5", "count": "3", "wet": "true", "material": "pine"}
@@ -201,7 +202,8 @@ def test_comparison_is_kept(make: Make) -> None:
     answer = site.get(link_of(given))
     preview = Page(given.text).by_id("preview").attributes["src"]
     assert shown(answer) == shown(given)
-    assert Page(answer.text).by_id("preview").attributes["src"] == preview
+    (asked,) = Page(answer.text).all("img", class_="asked")
+    assert asked.attributes["src"] == preview
     assert re.search(r" by whole \(\w{6}\), topleft \(\w{6}\), topright \(\w{6}\)\.$",
                      kept_line(answer))  # fmt: skip
 
@@ -286,7 +288,7 @@ def test_deleted_answer_is_gone(make: Make) -> None:
         assert problem(site.get(link, "application/json")) == GONE
         assert problem(site.get(link, "application/json", "DELETE")) == GONE
         page = site.get(link)
-        assert (page.status_code, GONE[2] in page.text) == (404, True)
+        assert (page.status_code, "This answer is not here" in page.text) == (404, True)
 
 
 def test_answer_is_over_after_its_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,16 +409,51 @@ def test_kept_answer_stands_before_what_was_entered(make: Make) -> None:
         assert picture.attributes["src"].startswith("data:image/png;base64,")
 
 
-def test_kept_words_of_the_core_are_marked_as_english(make: Make) -> None:
-    """They are kept as they were told, whatever the page's language."""
-    site = make(write_weights)
-    far = {**BEAM, "length": "5000", "model": "noisy"}
-    given = site.send("/", far)
-    for answer, told in ((given, []), (site.get(link_of(given, site.base)), ["en"])):
-        (warning,) = Page(answer.text).all("div", class_="unsure")
-        assert "outside the training range" in warning.text
-        marked = [one.attributes["lang"] for one in warning.inside if "lang" in one.attributes]
-        assert marked == told
+FAR = {**BEAM, "length": "5000", "model": "noisy"}
+
+
+def write_accents(folder: Path) -> Path:
+    """Write the weights, of which the page speaks the language of accents."""
+    write_pseudo(write_weights(folder))
+    return folder
+
+
+def warned(answer: TestResponse) -> tuple[str, list[str]]:
+    """Return what an answer's page warns of, and in which languages other than its own."""
+    (warning,) = Page(answer.text).all("div", class_="unsure")
+    return warning.text, [one.attributes["lang"] for one in warning.inside
+                          if "lang" in one.attributes]  # fmt: skip
+
+
+def test_kept_words_of_the_core_are_translated(make: Make) -> None:
+    """They are kept with all that it takes; programs get them in English."""
+    site = make(write_accents)
+    given = site.send("/", FAR)
+    link = link_of(given, site.base)
+    for answer in (given, site.get(link)):
+        text, marked = warned(answer)
+        assert (accented("is outside the training range") in text, marked) == (True, [])
+    (told,) = json.loads(site.get(link, "application/json").data)["answers"]
+    assert told["answer"]["predictions"][0]["warnings"] == [{
+        "field": "length", "code": "outside_training_range",
+        "message": "5000 is outside the training range, 0 to 10",
+    }]  # fmt: skip
+
+
+def test_kept_words_of_an_earlier_version_are_marked_as_english(make: Make) -> None:
+    """It kept nothing but their English."""
+    site = make(write_accents)
+    link = link_of(site.send("/", FAR), site.base)
+    plain_text = "5000 is outside the training range, 0 to 10"
+    con = sqlite3.connect(site.state.path / "jobs.sqlite")
+    (kept,) = con.execute("SELECT answers FROM podium_answers").fetchone()
+    found = json.loads(kept)
+    found[0]["answer"]["predictions"][0]["warnings"][0]["message"] = plain_text
+    con.execute("UPDATE podium_answers SET answers = ?", [json.dumps(found)])
+    con.commit()
+    con.close()
+    text, marked = warned(site.get(link))
+    assert (plain_text in text, marked) == (True, ["en"])
 
 
 def test_locked_database_leaves_the_answer(
@@ -493,5 +530,5 @@ def test_the_log_tells_no_whole_id(make: Make, capsys: pytest.CaptureFixture[str
     link = link_of(site.send("/", {"text": "a"}))
     site.get(link)
     logged = capsys.readouterr().err
-    assert f" GET {link[:17]}... 200 " in logged
+    assert f'"path":"{link[:17]}..."' in logged
     assert link not in logged

@@ -10,12 +10,9 @@ from flask.testing import FlaskClient
 
 from podium.app import App
 from podium.errors import Overloaded
-from podium.jobs.state import StateFolder
-from podium.web.body import BodyReader
-from podium.web.datasets.api import add_datasets
 from podium.web.page.failed import FailedView
-from podium.web.wsgi import create_pages
 from tests.support.page import Page
+from tests.support.pages import pages_of
 
 CODE = """
 def guess(texts):
@@ -50,10 +47,7 @@ def app(tmp_path: Path) -> App:
 @pytest.fixture
 def client(app: App) -> FlaskClient:
     """Return a client of the application's pages, whose requests have the id "r1"."""
-    reader = BodyReader(app.signature, app.spec.limits, app.names, app.image_of)
-    pages = create_pages(app, reader)
-    add_datasets(pages, app, StateFolder(app.folder), threads=2)
-    client = pages.test_client()
+    client = pages_of(app).test_client()
     client.environ_base["podium.request_id"] = "r1"
     return client
 
@@ -96,7 +90,7 @@ def test_a_server_that_is_busy(
 ) -> None:
     """It says when to try again, in the page and in its headers; no id is needed."""
 
-    def refuse(_decode: object) -> None:
+    def refuse(_decode: object, _ends: float) -> None:
         raise Overloaded("Too many requests wait", retry_after=7)
 
     monkeypatch.setattr(app, "answer", refuse)
@@ -109,9 +103,7 @@ def test_a_server_that_is_busy(
 
 def test_a_kept_answer_that_fails_is_asked_again(app: App) -> None:
     """Its button sends what is kept, not the form, which may lack the picture."""
-    reader = BodyReader(app.signature, app.spec.limits, app.names, app.image_of)
-    pages = create_pages(app, reader)
-    add_datasets(pages, app, StateFolder(app.folder), threads=2)
+    pages = pages_of(app)
     failed = FailedView("Try again later", "Too much", wait=7)
     pages.add_url_rule("/answers/1/again", "answers.again",
                        lambda: render_template("page/failed.html", failed=failed))  # fmt: skip

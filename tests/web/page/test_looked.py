@@ -163,3 +163,12 @@ def test_an_array_as_a_picture(channels: int, bgr: bool, first: tuple[int, int, 
 def test_a_flat_array_is_black() -> None:
     """An array of one value has no range, and is no error."""
     assert as_picture(np.full((2, 2, 3), 7.0)).getpixel((0, 0)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "told"), [(40, "under 0.1 s"), (100, "0.1 s"), (61_200, "61.2 s")]
+)
+def test_how_long_a_map_took(app: App, milliseconds: float, told: str) -> None:
+    """In tenths of a second; what is quicker did not take no time."""
+    found = structs.replace(map_of([0.3, 0.0]), milliseconds=milliseconds)
+    assert shown(app, found).notes.startswith(f"9 places were covered, one at a time, in {told}.")

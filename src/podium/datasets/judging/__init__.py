@@ -12,6 +12,7 @@ from podium.datasets.judging.figures import figures_of_all, figures_of_model
 from podium.datasets.judging.measured import Asked
 from podium.datasets.judging.notes import notes_of_model, notes_on
 from podium.datasets.judging.verdict import judge
+from podium.datasets.reasons import reason_of
 from podium.datasets.scoring.again import scores_again
 from podium.datasets.sql import answers_table
 
@@ -24,6 +25,7 @@ def find(data: Dataset) -> Findings:
     asked = [_asked(data, name) for name in data.models]
     verdict = judge(data.work, app.signature, staged.rows, asked)
     failed, partly, problems = _problems(data)
+    reasons = data.work.reasons
     notes = notes_on(data, verdict)
     answered = [_answered(data, index) for index in range(len(asked))]
     told = tuple(
@@ -41,7 +43,7 @@ def find(data: Dataset) -> Findings:
     return Findings(
         title=app.spec.title, file=data.upload.name, unit=app.signature.unit,
         labels=app.signature.labels, rows=staged.rows, failed=failed, partly=partly,
-        problems=problems,
+        problems=tuple((row, reason_of(told, reasons)) for row, told in problems), reasons=reasons,
         target=None if staged.target is None else staged.columns[staged.target].name,
         staged=staged, wishes=data.wishes, level=LEVEL,
         bootstrap=REPLICATES if verdict.labelled else 0, models=told,

@@ -16,7 +16,7 @@ from podium.datasets.judging.judgement import ClassJudgement, Judgement, some
 from podium.datasets.judging.measured import Asked
 from podium.datasets.judging.metrics import add_mean, mean
 from podium.datasets.judging.paired import holm, mcnemar, of_bounded, of_difference
-from podium.errors import counted
+from podium.messages import NOTHING, Message, joined, said, said_of
 from podium.rounding import beside, numbers, percents
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,7 @@ MCNEMAR: Final = "McNemar's exact test"
 RANDOMISED: Final = "paired randomisation test"
 WITH_ROWS: Final = "paired randomisation test with a row added for each model"
 _OFTEN: Final = 0.2
-_TOO_FEW: Final = " So few could not tell which is better, however they fall."
+_TOO_FEW: Final = said("So few could not tell which is better, however they fall.")
 _MOST: Final = 2.0
 """The most by which two models' Brier scores of one row differ."""
 
@@ -99,8 +99,8 @@ class _Found(NamedTuple):
 
     comparison: Comparison
     chance: float
-    sentence: str
-    more: str = ""
+    finding: Message
+    more: Message = NOTHING
     same: bool = False
     least: float = 0.0
 
@@ -110,10 +110,11 @@ def _told(found: Sequence[_Found | None]) -> Iterator[Comparison]:
     known = [one for one in found if one is not None]
     corrected = holm([one.chance for one in known])
     for place, (one, adjusted) in enumerate(zip(known, corrected, strict=True)):
-        verdict = "" if one.same else _verdict(adjusted, len(known))
+        verdict = NOTHING if one.same else _verdict(adjusted, len(known))
         others = [other.chance for other in known[:place] + known[place + 1 :]]
         few = not one.same and holm([one.least, *others])[0] >= RARE
-        reading = f"{one.sentence}{verdict}{one.more}{_TOO_FEW if few else ''}"
+        told = (one.finding, verdict, one.more, _TOO_FEW if few else NOTHING)
+        reading = joined(filter(None, told))
         yield structs.replace(one.comparison, adjusted=adjusted, reading=reading)
 
 
@@ -128,33 +129,62 @@ def _rightness(models: Sequence[Asked], pair: tuple[int, int], total: Sums) -> _
     low, high = of_difference(only, other, rows)
     chance = mcnemar(only, other)
     comparison = Comparison(
-        first=first.name, second=second.name, metric="accuracy", title="Accuracy", test=MCNEMAR,
-        difference=(only - other) / rows, low=low, high=high, p_value=chance, reading="",
-        rows=rows, first_value=shares[0], second_value=shares[1],
+        first=first.name, second=second.name, metric="accuracy", title=said("Accuracy"),
+        test=MCNEMAR, difference=(only - other) / rows, low=low, high=high, p_value=chance,
+        reading=NOTHING, rows=rows, first_value=shares[0], second_value=shares[1],
     )  # fmt: skip
-    on = f"On {'this 1 row' if rows == 1 else f'these {rows:,} rows'}"
     if only == other:
-        how = (
-            "are right and wrong on the very same rows"
-            if only == 0
-            else f"are right equally often, though not on the same rows ({only:,} each alone)"
-        )
-        sentence = (
-            f"{on} {first.title} and {second.title} {how}: {percents(shares[0])[0]} right. "
-            "Nothing here tells which is better."
-        )
-        return _Found(comparison, chance, sentence, same=True)
+        told = _equally_right(first, second, only, rows, percents(shares[0])[0])
+        return _Found(comparison, chance, told, same=True)
     better, worse = (first, second) if only > other else (second, first)
-    more_often, less_often = percents(max(shares), min(shares))
-    sentence = (
-        f"{on} {better.title} is right more often than {worse.title} "
-        f"({more_often} against {less_often})"
-    )
-    more = (
-        f" On {counted(only + other, 'row')} only one of the two is right: {better.title} on "
-        f"{max(only, other):,}, {worse.title} on {min(only, other):,}."
-    )
-    return _Found(comparison, chance, sentence, more, least=mcnemar(only + other, 0))
+    finding = _righter(better, worse, rows, percents(max(shares), min(shares)))
+    more = _alone(better, worse, max(only, other), min(only, other))
+    return _Found(comparison, chance, finding, more, least=mcnemar(only + other, 0))
+
+
+def _righter(better: Asked, worse: Asked, rows: int, shares: Sequence[str]) -> Message:
+    return said_of(
+        rows,
+        "On this %(rows)s row %(better)s is right more often than %(worse)s (%(more)s against "
+        "%(less)s).",
+        "On these %(rows)s rows %(better)s is right more often than %(worse)s (%(more)s against "
+        "%(less)s).",
+        rows=f"{rows:,}", better=better.title, worse=worse.title, more=shares[0], less=shares[1],
+    )  # fmt: skip
+
+
+def _alone(better: Asked, worse: Asked, own: int, others: int) -> Message:
+    """Return on how many rows the one and the other alone is right."""
+    return said_of(
+        own + others,
+        "On %(rows)s row only one of the two is right: %(better)s on %(own)s, %(worse)s on "
+        "%(others)s.",
+        "On %(rows)s rows only one of the two is right: %(better)s on %(own)s, %(worse)s on "
+        "%(others)s.",
+        rows=f"{own + others:,}", better=better.title, own=f"{own:,}", worse=worse.title,
+        others=f"{others:,}",
+    )  # fmt: skip
+
+
+def _equally_right(first: Asked, second: Asked, alone: int, rows: int, share: str) -> Message:
+    """Return the reading of two models that are right equally often, on so many rows alone."""
+    told = {"rows": f"{rows:,}", "first": first.title, "second": second.title, "share": share}
+    if alone:
+        finding = said(
+            "On these %(rows)s rows %(first)s and %(second)s are right equally often, though not "
+            "on the same rows (%(alone)s each alone): %(share)s right.",
+            alone=f"{alone:,}", **told,
+        )  # fmt: skip
+    else:
+        finding = said_of(
+            rows,
+            "On this %(rows)s row %(first)s and %(second)s are right and wrong on the very same "
+            "rows: %(share)s right.",
+            "On these %(rows)s rows %(first)s and %(second)s are right and wrong on the very same "
+            "rows: %(share)s right.",
+            **told,
+        )  # fmt: skip
+    return joined([finding, said("Nothing here tells which is better.")])
 
 
 def _closeness(
@@ -176,25 +206,30 @@ def _closeness(
     chance = table.chance(f"{prefix}less", _MOST if classes else 0.0)
     comparison = Comparison(
         first=first.name, second=second.name, metric="brier" if classes else "mae",
-        title="Brier score" if classes else "Mean absolute error",
+        title=said("Brier score") if classes else said("Mean absolute error"),
         test=WITH_ROWS if classes else RANDOMISED, difference=found.value[f"{prefix}less"],
-        low=ends[0], high=ends[1], p_value=chance, reading="", rows=rows, first_value=values[0],
-        second_value=values[1], unit=None if classes else unit,
+        low=ends[0], high=ends[1], p_value=chance, reading=NOTHING, rows=rows,
+        first_value=values[0], second_value=values[1], unit=None if classes else unit,
     )  # fmt: skip
-    better, worse = (first, second) if values[0] < values[1] else (second, first)
     of_unit = f" {unit}" if unit and not classes else ""
-    told = [f"{value}{of_unit}" for value in numbers(*sorted(values))]
+    less, more = (f"{value}{of_unit}" for value in numbers(*sorted(values)))
     if values[0] == values[1]:
-        what = comparison.title.lower()
-        sentence = f"{first.title} and {second.title} have the same {what} ({told[0]})."
-        return _Found(comparison, chance, sentence, same=True)
+        told = {"first": first.title, "second": second.title, "value": less}
+        same = (
+            said("%(first)s and %(second)s have the same Brier score (%(value)s).", **told)
+            if classes else
+            said("%(first)s and %(second)s have the same mean absolute error (%(value)s).", **told)
+        )  # fmt: skip
+        return _Found(comparison, chance, same, same=True)
+    better, worse = (first, second) if values[0] < values[1] else (second, first)
+    told = {"better": better.title, "worse": worse.title, "less": less, "more": more}
     if classes:
-        sentence = (f"The probabilities of {better.title} fit the true labels better than those of "
-                    f"{worse.title} (Brier score {told[0]} against {told[1]})")  # fmt: skip
+        finding = said("The probabilities of %(better)s fit the true labels better than those of "
+                       "%(worse)s (Brier score %(less)s against %(more)s).", **told)  # fmt: skip
     else:
-        sentence = (f"{better.title} is closer to the true values than {worse.title} (off by "
-                    f"{told[0]} on average, against {told[1]})")  # fmt: skip
-    return _Found(comparison, chance, sentence)
+        finding = said("%(better)s is closer to the true values than %(worse)s (off by %(less)s "
+                       "on average, against %(more)s).", **told)  # fmt: skip
+    return _Found(comparison, chance, finding)
 
 
 def _amounts(judged: Judgement) -> Floats | None:
@@ -204,14 +239,18 @@ def _amounts(judged: Judgement) -> Floats | None:
     return np.abs(judged.value - judged.truth)
 
 
-def _verdict(chance: float, compared: int) -> str:
-    """Return the end of a sentence: what a p-value says of the difference that it tells."""
-    note = f", corrected for the {compared} pairs compared" if compared > 1 else ""
-    told = f"(p {_chance(chance)}{note})"
+def _verdict(chance: float, compared: int) -> Message:
+    """Return in a sentence what a p-value says of a difference."""
+    p = said("p %(value)s", value=_chance(chance))
+    if compared > 1:
+        p = said("p %(value)s, corrected for the %(pairs)s pairs compared", value=_chance(chance),
+                 pairs=compared)  # fmt: skip
     if chance < RARE:
-        return f". Between equally good models chance alone would seldom bring as much {told}."
-    often = "now and then" if chance < _OFTEN else "often"
-    return f", but a difference like this is what chance alone {often} brings {told}."
+        return said("Between equally good models chance alone would seldom bring as much (%(p)s).",
+                    p=p)  # fmt: skip
+    if chance < _OFTEN:
+        return said("Chance alone now and then brings a difference like this (%(p)s).", p=p)
+    return said("Chance alone often brings a difference like this (%(p)s).", p=p)
 
 
 def _chance(value: float) -> str:

@@ -20,6 +20,7 @@ from podium.datasets.judging.judgement import ClassJudgement, Judgement, ValueJu
 from podium.datasets.scoring.answers import ALL_UP_TO
 from podium.datasets.sql import answers_table
 from podium.datasets.work import Work
+from podium.messages import NOTHING, Message, joined, message_of, said, said_of
 from podium.pipeline.postprocess import Scores
 from podium.signature import Signature
 
@@ -31,9 +32,9 @@ _LOOKED: Final = 10_000
 _FEWEST: Final = 2
 _SURE: Final = 0.1
 """The part of the greatest entropy below which differences are not made to look large."""
-_SHARES: Final = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy",
-                  "f1_macro": "Macro F1"}  # fmt: skip
-_ERRORS: Final = {"rmse": "RMSE", "mae": "MAE"}
+_SHARES: Final = {"accuracy": said("Accuracy"), "balanced_accuracy": said("Balanced accuracy"),
+                  "f1_macro": said("Macro F1")}  # fmt: skip
+_ERRORS: Final = {"rmse": said("RMSE"), "mae": said("MAE")}
 
 
 def figures_of_model(
@@ -56,7 +57,7 @@ def figures_of_model(
         made += _saying(of, _of_classes(judgement, signature))
     else:
         made.append(_answers(work, index, signature))
-        made += _of_column(work, index, "probability", "Probability of the answer")
+        made += _of_column(work, index, "probability", said("Probability of the answer"))
     return (*made, *_spread(signature, work, index, ask))
 
 
@@ -83,16 +84,20 @@ def figures_of_all(
     return tuple(made)
 
 
-def _drawn(judgement: Judgement | None, judged: int) -> str:
-    """Return of how many rows a judgement is; "" where it is of all."""
+def _drawn(judgement: Judgement | None, judged: int) -> Message:
+    """Return of how many rows a judgement is; nothing where it is of all."""
     rows = 0 if judgement is None else len(judgement.rows)
-    return f" Made of {rows:,} rows drawn by chance from {judged:,}." if 0 < rows < judged else ""
+    if not 0 < rows < judged:
+        return NOTHING
+    return said_of(rows, "Made of %(rows)s row drawn by chance from %(judged)s.",
+                   "Made of %(rows)s rows drawn by chance from %(judged)s.",
+                   rows=f"{rows:,}", judged=f"{judged:,}")  # fmt: skip
 
 
-def _saying(more: str, figures: Iterable[Figure]) -> Iterator[Figure]:
+def _saying(more: Message, figures: Iterable[Figure]) -> Iterator[Figure]:
     """Yield figures that say something more."""
     for one in figures:
-        yield structs.replace(one, about=f"{one.about}{more}")
+        yield structs.replace(one, about=joined(filter(None, (one.about, more))))
 
 
 def _of_classes(judged: ClassJudgement, signature: Signature) -> Iterator[Figure]:
@@ -104,16 +109,16 @@ def _of_classes(judged: ClassJudgement, signature: Signature) -> Iterator[Figure
     if judged.probability is not None:
         found = reliability(judged.probability, judged.right)
         yield Figure(
-            "reliability", "Can the probabilities be trusted?",
-            "A point holds the answers of about the same probability: on the diagonal they are "
-            "right as often as they say, below it less often. The bars, and the size of the "
-            "points, show how many answers each has: points of few mean little.",
+            "reliability", said("Can the probabilities be trusted?"),
+            said("A point holds the answers of about the same probability: on the diagonal they "
+                 "are right as often as they say, below it less often. The bars, and the size of "
+                 "the points, show how many answers each has: points of few mean little."),
             lines.reliability(*found),
         )  # fmt: skip
     if judged.entropy is not None:
         curve = rejection(judged.entropy, judged.right)
         if len(curve.x) > 1:  # else there are too few answers to reject any
-            yield _rejection([lines.Curve("accuracy", curve.x, curve.y)])
+            yield _rejection([lines.Curve(said("accuracy"), curve.x, curve.y)])
 
 
 def _confusion(work: Work, index: int, signature: Signature) -> Figure:
@@ -126,16 +131,18 @@ def _confusion(work: Work, index: int, signature: Signature) -> Figure:
     )
     counts = np.zeros((size, size), np.intp)
     counts[found["truth"].astype(np.intp), found["label"].astype(np.intp)] = found["rows"]
-    about = (
-        "A row holds the rows of one true label, a column what was predicted; the diagonal is "
-        "right. The shade and the percentage tell the share of the row."
-    )
+    about = [
+        said("A row holds the rows of one true label, a column what was predicted; the diagonal "
+             "is right. The shade and the percentage tell the share of the row.")
+    ]  # fmt: skip
     if size > matrix.MOST_LABELS:
-        about += f" Of {size} labels the {matrix.MOST_LABELS} with the most mistakes are shown."
+        about.append(said("Of %(labels)s labels the %(shown)s with the most mistakes are shown.",
+                          labels=size, shown=matrix.MOST_LABELS))  # fmt: skip
     if size > ALL_UP_TO:
-        about += f" ROC and precision-recall curves are made of up to {ALL_UP_TO} labels."
+        about.append(said("ROC and precision-recall curves are made of up to %(labels)s labels.",
+                          labels=ALL_UP_TO))  # fmt: skip
     spec = matrix.confusion(counts, signature.labels, signature.target)
-    return Figure("confusion", "Confusion matrix", about, spec)
+    return Figure("confusion", said("Confusion matrix"), joined(about), spec)
 
 
 def _told_apart(
@@ -147,29 +154,31 @@ def _told_apart(
     shown = sorted(sorted(apart, key=lambda i: apart[i].area)[:MOST_SERIES])
     if not shown:
         return
-    of = (f" Of {len(there)} labels the {len(shown)} that are told apart least are shown."
-          if len(shown) < len(there) else "")  # fmt: skip
+    more = [said("Of %(labels)s labels the %(shown)s that are told apart least are shown.",
+                 labels=len(there), shown=len(shown))] * (len(shown) < len(there))  # fmt: skip
     # With two labels one curve is the other one mirrored.
     once = shown[-1:] if len(labels) == _FEWEST else shown
     yield Figure(
-        "roc", "ROC curves",
-        "How many of a label's rows are found, against how many of the others are taken for it, "
-        "as the threshold falls. The nearer a line comes to the top left corner the better; "
-        f"chance is the diagonal. AUC is the area under the line: 1 is best, 0.5 is chance.{of}",
-        lines.roc([_named(labels[i], "AUC", apart[i]) for i in once]),
+        "roc", said("ROC curves"),
+        joined([said("How many of a label's rows are found, against how many of the others are "
+                     "taken for it, as the threshold falls. The nearer a line comes to the top "
+                     "left corner the better; chance is the diagonal. AUC is the area under the "
+                     "line: 1 is best, 0.5 is chance."), *more]),
+        lines.roc([_named(labels[i], said("AUC"), apart[i]) for i in once]),
     )  # fmt: skip
     found = {i: precision_recall(p[:, i], truth == i) for i in shown}
     yield Figure(
-        "precision_recall", "Precision and recall",
-        "Recall is the share of a label's rows that are found, precision the share of what is "
-        "taken for it that is it. The nearer a line comes to the top right corner the better. AP "
-        f"is the average precision: 1 is best.{of}",
-        lines.precision_recall([_named(labels[i], "AP", found[i]) for i in shown]),
+        "precision_recall", said("Precision and recall"),
+        joined([said("Recall is the share of a label's rows that are found, precision the share "
+                     "of what is taken for it that is it. The nearer a line comes to the top "
+                     "right corner the better. AP is the average precision: 1 is best."), *more]),
+        lines.precision_recall([_named(labels[i], said("AP"), found[i]) for i in shown]),
     )  # fmt: skip
 
 
-def _named(label: str, what: str, curve: Curve) -> lines.Curve:
-    return lines.Curve(f"{label} ({what} {curve.area:.3f})", curve.x, curve.y)
+def _named(label: str, what: Message, curve: Curve) -> lines.Curve:
+    name = said("%(label)s (%(what)s %(area)s)", label=label, what=what, area=f"{curve.area:.3f}")
+    return lines.Curve(name, curve.x, curve.y)
 
 
 def _entropies(
@@ -177,20 +186,20 @@ def _entropies(
 ) -> Figure:  # fmt: skip
     most = float(entropy.max(initial=_SURE * log(max(2, labels))))
     return Figure(
-        "entropy", "Entropy of right and wrong answers",
-        "Entropy tells how unsure an answer is: 0 for a certain one. Where wrong answers lie "
-        "further right than right ones, the model knows when it does not know. Each group's bars "
-        "sum to 100%.",
-        bars.two_histograms({"right": entropy[right], "wrong": entropy[~right]},
-                            "Entropy (nats)", most),
+        "entropy", said("Entropy of right and wrong answers"),
+        said("Entropy tells how unsure an answer is: 0 for a certain one. Where wrong answers lie "
+             "further right than right ones, the model knows when it does not know. Each group's "
+             "bars sum to 100%."),
+        bars.two_histograms({said("right"): entropy[right], said("wrong"): entropy[~right]},
+                            said("Entropy (nats)"), most),
     )  # fmt: skip
 
 
 def _rejection(curves: Sequence[lines.Curve]) -> Figure:
     return Figure(
-        "rejection", "Accuracy when unsure answers are rejected",
-        "The least certain answers are rejected first, and the rest is judged. A line that rises "
-        "means that people could look at a few answers and trust the others more.",
+        "rejection", said("Accuracy when unsure answers are rejected"),
+        said("The least certain answers are rejected first, and the rest is judged. A line that "
+             "rises means that people could look at a few answers and trust the others more."),
         lines.rejection(curves),
     )  # fmt: skip
 
@@ -199,28 +208,29 @@ def _of_values(judged: ValueJudgement, measure: str) -> Iterator[Figure]:
     rows = len(judged.rows)
     if not rows:
         return
-    some = (f" {values.MOST_POINTS} of {rows:,} rows are shown, evenly chosen."
-            if rows > values.MOST_POINTS else "")  # fmt: skip
-    spans = " The lines are the intervals of the answers." if judged.lower is not None else ""
+    some = [said("%(shown)s of %(rows)s rows are shown, evenly chosen.",
+                 shown=values.MOST_POINTS, rows=f"{rows:,}")]  # fmt: skip
+    some *= rows > values.MOST_POINTS
+    spans = [said("The lines are the intervals of the answers.")] * (judged.lower is not None)
     yield Figure(
-        "predicted", "Predicted against true",
-        f"A point is a row; on the diagonal the prediction is exact.{spans}{some}",
+        "predicted", said("Predicted against true"),
+        joined([said("A point is a row; on the diagonal the prediction is exact."), *spans, *some]),
         values.predicted(judged.truth, judged.value, measure, judged.lower, judged.upper),
     )  # fmt: skip
     yield Figure(
-        "residuals", "Residuals",
-        "How far the true value lies above the predicted one. A good model's points scatter "
-        "evenly around 0; a curve or a funnel shows what it has not learned or where it is less "
-        f"sure.{some}",
+        "residuals", said("Residuals"),
+        joined([said("How far the true value lies above the predicted one. A good model's points "
+                     "scatter evenly around 0; a curve or a funnel shows what it has not learned "
+                     "or where it is less sure."), *some]),
         values.residuals(judged.truth, judged.value, measure),
     )  # fmt: skip
     above = judged.truth - judged.value
     low, high = widened(*ends(above))
     counts = np.histogram(above, bars.BINS, (low, high))[0]
     yield Figure(
-        "errors", "How large the errors are",
-        "The residuals counted: true minus predicted. Best is a narrow hill around 0.",
-        bars.histogram(counts, low, high, f"Residual of {measure}"),
+        "errors", said("How large the errors are"),
+        said("The residuals counted: true minus predicted. Best is a narrow hill around 0."),
+        bars.histogram(counts, low, high, said("Residual of %(target)s", target=measure)),
     )  # fmt: skip
 
 
@@ -231,10 +241,12 @@ def _answers(work: Work, index: int, signature: Signature) -> Figure:
     )
     counts = {signature.labels[label]: int(rows)
               for label, rows in zip(found["label"], found["rows"], strict=True)}  # fmt: skip
-    about = "How many rows got which answer, the commonest first."
+    about = [said("How many rows got which answer, the commonest first.")]
     if len(counts) > bars.MOST_BARS:
-        about += f" Of {len(counts)} answers the {bars.MOST_BARS} commonest are shown."
-    return Figure("answers", "Answers", about, bars.counted(counts, signature.target))
+        about.append(said("Of %(answers)s answers the %(shown)s commonest are shown.",
+                          answers=len(counts), shown=bars.MOST_BARS))  # fmt: skip
+    spec = bars.counted(counts, signature.target)
+    return Figure("answers", said("Answers"), joined(about), spec)
 
 
 def _of_column(work: Work, index: int, column: str, title: str) -> Iterator[Figure]:
@@ -254,10 +266,13 @@ def _of_column(work: Work, index: int, column: str, title: str) -> Iterator[Figu
     )
     counts = np.zeros(bars.BINS, np.intp)
     counts[counted["bin"].astype(np.intp)] = counted["rows"]
-    about = ("How probable the answers are, in the model's own opinion."
-             if probability else "How many rows got a value in each range.")  # fmt: skip
-    name, what = ("certainty", title) if probability else ("values", "Predicted values")
-    yield Figure(name, what, about, bars.histogram(counts, low, high, title))
+    spec = bars.histogram(counts, low, high, title)
+    if probability:
+        about = said("How probable the answers are, in the model's own opinion.")
+        yield Figure("certainty", message_of(title), about, spec)
+    else:
+        about = said("How many rows got a value in each range.")
+        yield Figure("values", said("Predicted values"), about, spec)
 
 
 def _spread(signature: Signature, work: Work, index: int, ask: Ask) -> Iterator[Figure]:
@@ -283,19 +298,26 @@ def _spread(signature: Signature, work: Work, index: int, ask: Ask) -> Iterator[
 
 
 def _stacked(stacks: Sequence[stacked.Stack], labels: Sequence[str]) -> Figure:
-    about = (
-        f"A column is one of {len(stacks)} inputs, evenly chosen from the surest to the least "
-        "sure; a colour is a label, and its height the probability. The answer lies lowest."
-    )
+    about = [
+        said_of(len(stacks), "The column is the one input that has probabilities; a colour is a "
+                "label, and its height the probability. The answer lies lowest.",
+                "A column is one of %(inputs)s inputs, evenly chosen from the surest to the least "
+                "sure; a colour is a label, and its height the probability. The answer lies "
+                "lowest.", inputs=len(stacks))
+    ]  # fmt: skip
     if len(labels) > MOST_SERIES:
-        about += (f" Of {len(labels)} labels the likeliest have colours of their own; an answer "
-                  "that is another one is named when you point at it.")  # fmt: skip
+        about.append(said(
+            "Of %(labels)s labels the likeliest have colours of their own; an answer that is "
+            "another one is named when you point at it.", labels=len(labels)))  # fmt: skip
     if stacks[0].sampled:
-        about += (" A line across a column is one pass or member: its probability of the answer. "
-                  "Lines that lie apart show what the model has not learned.")  # fmt: skip
+        about.append(said(
+            "A line across a column is one of the single answers: how probable it finds the label "
+            "that lies lowest. Lines that lie apart show what the model has not learned."
+        ))  # fmt: skip
     if any(one.truth is not None for one in stacks):
-        about += " A cross above a column marks a wrong answer."
-    return Figure("spread", "Spread of the probabilities", about, stacked.stacked(stacks, labels))
+        about.append(said("A cross above a column marks a wrong answer."))
+    spec = stacked.stacked(stacks, labels)
+    return Figure("spread", said("Spread of the probabilities"), joined(about), spec)
 
 
 def _dots(models: Sequence[Judged], names: Sequence[str], unit: str | None) -> Iterator[Figure]:
@@ -310,16 +332,17 @@ def _dots(models: Sequence[Judged], names: Sequence[str], unit: str | None) -> I
     ]
     if len({one.model for one in found}) < _FEWEST:
         return
-    better = "right" if wanted == _SHARES else "left"
-    more = f" The first {MOST_SERIES} models are shown." if len(names) > MOST_SERIES else ""
+    about = [
+        said("A dot is what a model reaches on these rows: further right is better.")
+        if wanted == _SHARES
+        else said("A dot is what a model reaches on these rows: further left is better."),
+        said("The line is its confidence interval; where lines overlap much, the difference may "
+             "be chance, which the paired comparison tells better."),
+    ]  # fmt: skip
+    if len(names) > MOST_SERIES:
+        about.append(said("The first %(models)s models are shown.", models=MOST_SERIES))
     spec: Spec = dots.dots(found, None if wanted == _SHARES else unit or "")
-    yield Figure(
-        "metrics", "Metrics and how surely they are known",
-        f"A dot is what a model reaches on these rows: further {better} is better. The line is its "
-        "confidence interval; where lines overlap much, the difference may be chance, which the "
-        f"paired comparison tells better.{more}",
-        spec,
-    )  # fmt: skip
+    yield Figure("metrics", said("Metrics and how surely they are known"), joined(about), spec)
 
 
 def _measure(signature: Signature) -> str:

@@ -19,20 +19,26 @@ from podium.datasets.judging.bootstrap import (
     of_share,
 )
 from podium.datasets.judging.metrics import by_chance, ece_bounds, f1
-from podium.errors import counted
+from podium.messages import NOTHING, Message, said, said_of
 from podium.rounding import level_percent, percent
 
 MAX_LABELS: Final = 100
 """Of more labels no metrics are told one by one."""
 
-_WILSON: Final = "Wilson score"
-_BCA: Final = "BCa bootstrap"
-_BOTH: Final = "BCa bootstrap at least as wide as Wilson scores"
-_SHIFTED: Final = "bias-corrected bootstrap"
-_NO_PROBABILITIES: Final = "Not known: the model tells a label and no probabilities."
-_NO_SETS: Final = "Not known: the model is not calibrated (podium calibrate), and gives no sets."
-_NO_INTERVALS: Final = "Not known: the model gives no intervals; podium calibrate adds them."
-_TOO_FEW: Final = "Not known: it was calibrated on too few rows for an interval at this level."
+_WILSON: Final = said("Wilson score")
+_BCA: Final = said("BCa bootstrap")
+_BOTH: Final = said("BCa bootstrap at least as wide as Wilson scores")
+_SHIFTED: Final = said("bias-corrected bootstrap")
+_NO_PROBABILITIES: Final = said("Not known: the model tells a label and no probabilities.")
+_NO_SETS: Final = said(
+    "Not known: the model is not calibrated (podium calibrate), and gives no sets."
+)
+_NO_INTERVALS: Final = said(
+    "Not known: the model gives no intervals; podium calibrate adds them."
+)  # fmt: skip
+_TOO_FEW: Final = said(
+    "Not known: it was calibrated on too few rows for an interval at this level."
+)
 
 
 class Asked(NamedTuple):
@@ -55,69 +61,80 @@ class _Words(NamedTuple):
     `about` holds for all models alike, `detail` for one.
     """
 
-    title: str
+    title: Message
     better: Literal["higher", "lower"] | None
-    about: str
-    why: str = ""
+    about: Message
+    why: Message = NOTHING
     unit: str | None = None
-    detail: str = ""
+    detail: Message = NOTHING
 
 
 _CLASSES: Final = {
-    "accuracy": _Words("Accuracy", "higher", "Share of rows with the right label.",
-                       detail="Always answering {often} would reach {often_share}."),
-    "balanced_accuracy": _Words("Balanced accuracy", "higher", (
+    "accuracy": _Words(
+        said("Accuracy"), "higher", said("Share of rows with the right label.")),
+    "balanced_accuracy": _Words(said("Balanced accuracy"), "higher", said(
         "Mean over the labels of the share of their rows that is found: each label counts as much "
         "as the next, however rare it is.")),
-    "f1_macro": _Words("F1, mean over the labels", "higher", (
+    "f1_macro": _Words(said("F1, mean over the labels"), "higher", said(
         "Mean over the labels of F1, which falls both when rows of a label are missed and when "
         "others are taken for it (macro average).")),
-    "log_loss": _Words("Log loss", "lower", (
+    "log_loss": _Words(said("Log loss"), "lower", said(
         "Mean of -log of the probability that the true label got. One row that a model was sure "
         "about and wrong costs up to 36, and few rows may hold none by chance: so no model is "
         "called the best by it. Brier scores are compared."),
-        _NO_PROBABILITIES, "nats", "{certain}"),
-    "brier": _Words("Brier score", "lower", (
+        _NO_PROBABILITIES, "nats"),
+    "brier": _Words(said("Brier score"), "lower", said(
         "Mean squared distance of the probabilities from the truth, summed over the labels: from "
         "0 to 2."), _NO_PROBABILITIES),
-    "ece": _Words("Expected calibration error", "lower", (
+    "ece": _Words(said("Expected calibration error"), "lower", said(
         "How far the probability of the answers is from how often they are right: mean over rows "
         "of the gap in 15 equal bins. Chance alone brings some of it, even where the probabilities "
-        "are just right."), _NO_PROBABILITIES,
-        detail="By chance about {usual:.3f}, seldom more than {most:.3f}."),
-    "coverage": _Words("Coverage of the prediction sets", None, (
+        "are just right."), _NO_PROBABILITIES),
+    "coverage": _Words(said("Coverage of the prediction sets"), None, said(
         "Share of rows whose prediction set holds the true label; it should be about the level of "
-        "the sets."), _NO_SETS, detail="Level {aim}."),
-    "set_size": _Words("Labels in a prediction set", None, (
+        "the sets."), _NO_SETS),
+    "set_size": _Words(said("Labels in a prediction set"), None, said(
         "Mean number of labels in a set: at the same level and coverage, fewer say more."),
         _NO_SETS, "labels"),
-    "empty_sets": _Words("Empty prediction sets", None, (
+    "empty_sets": _Words(said("Empty prediction sets"), None, said(
         "Share of rows whose prediction set holds no label: none fits well enough."), _NO_SETS),
 }  # fmt: skip
-_LABEL: Final = {
-    "precision": _Words("Precision", "higher", (
-        "Of the rows that a model calls {label}, the share that is."),
-        "Not defined: the model never answers so.", detail="Of {said}."),
-    "recall": _Words("Recall", "higher", (
-        "Of the rows that are {label}, the share that a model finds."),
-        "Not defined: no row is of this label.", detail="Of {there}."),
-    "f1": _Words("F1", "higher", "Harmonic mean of precision and recall of {label}.",
-                 "Not defined: no row is of this label, and no answer."),
-}  # fmt: skip
 _VALUES: Final = {
-    "r2": _Words("R²", "higher", (
+    "r2": _Words(said("R²"), "higher", said(
         "Share of the variance of the true values that the model accounts for: 1 is perfect, 0 no "
         "better than always answering their mean; it may be below 0."),
-        "Not defined: the true values do not differ."),
-    "rmse": _Words("Root mean squared error", "lower",
-                   "Typical size of an error; large ones count most."),
-    "mae": _Words("Mean absolute error", "lower", "How far an answer is off, on average."),
-    "coverage": _Words("Coverage of the intervals", None, (
-        "Share of true values inside the intervals; it should be about the level of these."),
-        detail="{intervals}"),
-    "width": _Words("Width of the intervals", None, (
+        said("Not defined: the true values do not differ.")),
+    "rmse": _Words(said("Root mean squared error"), "lower",
+                   said("Typical size of an error; large ones count most.")),
+    "mae": _Words(said("Mean absolute error"), "lower",
+                  said("How far an answer is off, on average.")),
+    "coverage": _Words(said("Coverage of the intervals"), None, said(
+        "Share of true values inside the intervals; it should be about the level of these.")),
+    "width": _Words(said("Width of the intervals"), None, said(
         "Mean width of the intervals: at the same level and coverage, narrower says more.")),
 }  # fmt: skip
+
+
+def _of_label(label: str, answered: int, there: int) -> dict[str, _Words]:
+    """Return the words for one label, which so many rows were called, and which so many are."""
+    return {
+        "precision": _Words(
+            said("Precision"), "higher",
+            said("Of the rows that a model calls %(label)s, the share that is.", label=label),
+            said("Not defined: the model never answers so."), detail=_of_rows(answered)),
+        "recall": _Words(
+            said("Recall"), "higher",
+            said("Of the rows that are %(label)s, the share that a model finds.", label=label),
+            said("Not defined: no row is of this label."), detail=_of_rows(there)),
+        "f1": _Words(
+            said("F1"), "higher",
+            said("Harmonic mean of precision and recall of %(label)s.", label=label),
+            said("Not defined: no row is of this label, and no answer.")),
+    }  # fmt: skip
+
+
+def _of_rows(rows: int) -> Message:
+    return said_of(rows, "Of %(rows)s row.", "Of %(rows)s rows.", rows=f"{rows:,}")
 
 
 def of_model(sums: Sums, found: Bootstrap, prefix: str, asked: Asked) -> tuple[Metric, ...]:
@@ -143,10 +160,15 @@ class _Own:
         true, right = self.sums["true"], self.sums["right"]
         often = int(true.argmax())
         usual, most = by_chance(self.sums) if self.sums["loss"][1] else (0.0, 0.0)
-        facts = {"aim": self.aim, "usual": usual, "most": most, "often": self.asked.labels[often],
-                 "often_share": percent(true[often] / true.sum()),
-                 "certain": _certain(int(self.sums["certain"][0]))}  # fmt: skip
-        words = _filled(_CLASSES, facts)
+        words = _detailed(_CLASSES, {
+            "accuracy": said(
+                "Always answering %(label)s would reach %(share)s.",
+                label=self.asked.labels[often], share=percent(true[often] / true.sum())),
+            "log_loss": _certain(int(self.sums["certain"][0])),
+            "ece": said("By chance about %(usual)s, seldom more than %(most)s.",
+                        usual=f"{usual:.3f}", most=f"{most:.3f}"),
+            "coverage": said("Level %(level)s.", level=self.aim),
+        })  # fmt: skip
         yield _share("accuracy", words, right.sum(), true.sum())
         yield self._averaged("balanced_accuracy", words, *_recalls(self.sums))
         yield self._averaged("f1_macro", words, *_f1s(self.sums))
@@ -165,23 +187,21 @@ class _Own:
             return
         right, answered, true = (self.sums[name] for name in ("right", "answered", "true"))
         for place, label in enumerate(self.asked.labels):
-            hits, said, there = (float(one[place]) for one in (right, answered, true))
-            facts = {"label": label, "said": counted(int(said), "row"),
-                     "there": counted(int(there), "row")}  # fmt: skip
-            words = _filled(_LABEL, facts)
-            yield _share("precision", words, hits, said, label)
+            hits, given, there = (float(one[place]) for one in (right, answered, true))
+            words = _of_label(label, int(given), int(there))
+            yield _share("precision", words, hits, given, label)
             yield _share("recall", words, hits, there, label)
-            value = _ratio(2 * hits, said + there)
-            yield _metric("f1", words, value, _f1_bounds(hits, said + there - hits), _WILSON, label)
+            value, bounds = _ratio(2 * hits, given + there), _f1_bounds(hits, given + there - hits)
+            yield _metric("f1", words, value, bounds, _WILSON, label)
 
     def of_values(self) -> Iterator[Metric]:
         """Yield what judges the answers of a regression."""
         calibrated, unit = self.asked.calibrated, self.asked.unit
-        kind = (f"Prediction intervals at {self.aim}." if calibrated else
-                f"The model's own intervals at {self.aim}: it is not calibrated, and nothing "
-                "promises that they hold what they say.")  # fmt: skip
+        kind = (said("Prediction intervals at %(level)s.", level=self.aim) if calibrated else
+                said("The model's own intervals at %(level)s: it is not calibrated, and nothing "
+                     "promises that they hold what they say.", level=self.aim))  # fmt: skip
         why = _TOO_FEW if calibrated else _NO_INTERVALS
-        words = _filled(_VALUES, {"intervals": kind})
+        words = _detailed(_VALUES, {"coverage": kind})
         words |= {name: words[name]._replace(unit=unit) for name in ("rmse", "mae", "width")}
         words |= {name: words[name]._replace(why=why) for name in ("coverage", "width")}
         for name in ("r2", "rmse", "mae"):
@@ -213,9 +233,9 @@ def _recalls(sums: Sums) -> tuple[Floats, list[Bounds]]:
 def _f1s(sums: Sums) -> tuple[Floats, list[Bounds]]:
     """Return the F1 of each label that has rows or answers, with its interval."""
     there = np.flatnonzero(sums["true"] + sums["answered"])
-    hits, said, rows = (sums[name][there] for name in ("right", "answered", "true"))
-    values = f1({"right": hits, "answered": said, "true": rows})
-    counts = zip(hits, said + rows - hits, strict=True)
+    hits, given, rows = (sums[name][there] for name in ("right", "answered", "true"))
+    values = f1({"right": hits, "answered": given, "true": rows})
+    counts = zip(hits, given + rows - hits, strict=True)
     return values, [_known(_f1_bounds(*one)) for one in counts]
 
 
@@ -233,18 +253,17 @@ def _known(bounds: Bounds | None) -> Bounds:
     return bounds or (0.0, 1.0)
 
 
-def _filled(words: dict[str, _Words], facts: Mapping[str, object]) -> dict[str, _Words]:
-    return {
-        name: one._replace(about=one.about.format(**facts), detail=one.detail.format(**facts))
-        for name, one in words.items()
-    }
+def _detailed(words: dict[str, _Words], details: Mapping[str, Message]) -> dict[str, _Words]:
+    return words | {name: words[name]._replace(detail=one) for name, one in details.items()}
 
 
-def _certain(rows: int) -> str:
-    """Return what to know of a log loss whose model says 0 and 1; "" where it never does."""
+def _certain(rows: int) -> Message:
+    """Return what to know of a log loss whose model says 0 and 1; nothing where it never does."""
     if not rows:
-        return ""
-    return f"Certain (0 or 1) of {counted(rows, 'row')}: the interval may be far too short."
+        return NOTHING
+    return said_of(rows, "Certain (0 or 1) of %(rows)s row: the interval may be far too short.",
+                   "Certain (0 or 1) of %(rows)s rows: the interval may be far too short.",
+                   rows=f"{rows:,}")  # fmt: skip
 
 
 def _share(
@@ -254,7 +273,7 @@ def _share(
 
 
 def _metric(
-    name: str, words: dict[str, _Words], value: float, bounds: Bounds | None, interval: str,
+    name: str, words: dict[str, _Words], value: float, bounds: Bounds | None, interval: Message,
     label: str | None = None,
 ) -> Metric:  # fmt: skip
     told, known = words[name], not math.isnan(value)
@@ -262,7 +281,7 @@ def _metric(
     return Metric(
         name=name, title=told.title, value=float(value) if known else None, low=low, high=high,
         label=label, unit=told.unit, better=told.better, about=told.about if known else told.why,
-        detail=told.detail if known else "", interval="" if low is None else interval,
+        detail=told.detail if known else NOTHING, interval=NOTHING if low is None else interval,
     )  # fmt: skip
 
 

@@ -26,6 +26,8 @@ from podium.datasets.reading.parquet import stage_parquet
 from podium.datasets.wishes import Staged, Wishes
 from podium.datasets.work import Work
 from podium.errors import DataError, Mistake
+from podium.filekinds import Known
+from podium.messages import Message, joined, said
 from podium.signature import Signature
 from podium.spec import Limits
 
@@ -63,7 +65,7 @@ def stage(
     Raises:
         DataError: it cannot be read, or lacks columns.
     """
-    work.con.execute("DROP TABLE IF EXISTS input")
+    work.con.execute("DROP TABLE IF EXISTS input; DELETE FROM reasons")
     intake = Intake(work, signature, wishes.target, told, limits or Limits())
     try:
         staged = _take(upload, intake)
@@ -82,23 +84,25 @@ def _take(upload: Upload, intake: Intake) -> Staged:
     file, signature = upload.file, intake.signature
     if file.is_dir():
         if signature.image is None:
-            raise _refusal(file, f"is a folder. Expected {_expected(signature)}.")
+            raise _refusal(file, said("is a folder. %(expected)s", expected=_expected(signature)))
         return stage_folder(file, intake)
     if not file.stat().st_size:
-        raise _refusal(file, f"is empty (0 bytes). Expected {_expected(signature)}.")
+        raise _refusal(
+            file, said("is empty (0 bytes). %(expected)s", expected=_expected(signature))
+        )
     return _zip(upload, intake) if is_zip(file) else _table(upload, intake)
 
 
 def _table(upload: Upload, intake: Intake) -> Staged:
-    file, expected = upload.file, f"Expected {_expected(intake.signature)}."
+    file, expected = upload.file, _expected(intake.signature)
     parquet = is_parquet(file)
     known = None if parquet else told_apart(file)
     if known is not None:
-        raise _refusal(file, f"is {known.name}. {known.way_out} {expected}")
+        raise _refusal(file, joined([_is(known), expected]))
     if intake.signature.image is not None:
         if upload.local:
             return stage_listed(file, intake)
-        raise _refusal(file, f"holds no pictures. {expected}")
+        raise _refusal(file, said("holds no pictures. %(expected)s", expected=expected))
     return stage_parquet(file, intake) if parquet else stage_csv(file, intake)
 
 
@@ -107,10 +111,12 @@ def _zip(upload: Upload, intake: Intake) -> Staged:
     with Archive(file) as archive:
         known = document(archive)
         if known is not None:
-            raise _refusal(file, f"is {known.name}. {known.way_out}")
+            raise _refusal(file, _is(known))
         image, workbook = signature.image is not None, is_workbook(archive)
         if image and workbook:
-            raise _refusal(file, f"is a spreadsheet (.xlsx). Expected {_expected(signature)}.")
+            raise _refusal(
+                file, said("is a spreadsheet (.xlsx). %(expected)s", expected=_expected(signature))
+            )
         if image:
             return stage_images(archive, intake)
         if not workbook:
@@ -118,7 +124,7 @@ def _zip(upload: Upload, intake: Intake) -> Staged:
             copy = intake.work.file.with_suffix(".unpacked")
             with archive.unpacked(name, copy, intake.limits.dataset):
                 staged = _table(Upload(copy, name), intake)
-            note = f"{printable(name)} in the archive is taken."
+            note = said("%(file)s in the archive is taken.", file=printable(name))
             return structs.replace(staged, notes=(note, *staged.notes))
     return stage_xlsx(file, intake)
 
@@ -129,25 +135,35 @@ def _only_one(archive: Archive, signature: Signature) -> str:
     data = [name for name in names if name.lower().endswith(_DATA)]
     if len(data) == 1 or len(names) == 1:
         return (data or names)[0]
-    told = listed(data or names) or "no file"
-    raise _refusal(archive.file, f"is a zip archive of {told}. Expected {_expected(signature)}.")
+    told = listed(data or names) or said("no file")
+    raise _refusal(archive.file, said("is a zip archive of %(files)s. %(expected)s",
+                                      files=told, expected=_expected(signature)))  # fmt: skip
 
 
-def _expected(signature: Signature) -> str:
+def _expected(signature: Signature) -> Message:
     """Return in words what the application takes."""
     if signature.image is not None:
-        return "a zip archive of pictures, as this application is asked about pictures"
-    what = "texts" if signature.text is not None else "rows of numbers and words"
-    return f"{what}: a CSV, TSV, Parquet or .xlsx file, or a zip archive of one such CSV"
+        return said("Expected a zip archive of pictures, as this application is asked about "
+                    "pictures.")  # fmt: skip
+    if signature.text is not None:
+        return said("Expected texts: a CSV, TSV, Parquet or .xlsx file, or a zip archive of one "
+                    "such CSV.")  # fmt: skip
+    return said("Expected rows of numbers and words: a CSV, TSV, Parquet or .xlsx file, or a zip "
+                "archive of one such CSV.")  # fmt: skip
 
 
-def _refusal(file: Path, reason: str) -> DataError:
-    return DataError(file, [Mistake("file", reason)])
+def _is(known: Known) -> Message:
+    return said("is %(kind)s. %(way_out)s", kind=known.name, way_out=known.way_out)
 
 
-def _other_name(upload: Upload, staged: Staged) -> Iterator[str]:
+def _refusal(file: Path, reason: Message) -> DataError:
+    return DataError(file, [Mistake(said("file"), reason)])
+
+
+def _other_name(upload: Upload, staged: Staged) -> Iterator[Message]:
     """Tell of a name that promises another kind of file."""
     ending = Path(upload.name).suffix.lower()
     packed = ending == ".zip" and staged.kind != "folder" and is_zip(upload.file)
     if not packed and _ENDINGS.get(ending, staged.kind) != staged.kind:
-        yield f"The name ends in {ending}; by its content it is read as {staged.kind}."
+        yield said("The name ends in %(ending)s; by its content it is read as %(kind)s.",
+                   ending=ending, kind=staged.kind)  # fmt: skip

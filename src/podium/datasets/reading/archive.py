@@ -13,6 +13,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from podium.cells import printable
 from podium.errors import DataError, Mistake
+from podium.messages import Message, said, told_by
 from podium.runtimes.archive import is_link, leads_outside
 from podium.strict import Size
 
@@ -42,9 +43,10 @@ class Archive:
             self._zip = ZipFile(self._stream)
         except (BadZipFile, NotImplementedError, ValueError, EOFError) as err:
             self._stream.close()
-            raise self.refusal(
-                f"it cannot be read as a zip archive ({err}). Was it sent whole? Make it anew."
-            ) from err
+            raise self.refusal(said(
+                "it cannot be read as a zip archive (%(reason)s). Was it sent whole? Make it anew.",
+                reason=told_by(err),
+            )) from err  # fmt: skip
         found = [one for one in self._zip.infolist() if not one.is_dir()]
         self.members = {one.filename: one for one in found}
         try:
@@ -66,7 +68,7 @@ class Archive:
         self._zip.close()
         self._stream.close()
 
-    def refusal(self, message: str) -> DataError:
+    def refusal(self, message: Message) -> DataError:
         """Return the error that says why the archive is not taken."""
         return DataError(self.file, [Mistake("zip", message)])
 
@@ -96,9 +98,11 @@ class Archive:
                     if left >= 0:
                         yield piece
         except _DAMAGE as err:
-            raise ValueError(f"is damaged in the archive: {err}") from err
+            raise ValueError(
+                said("is damaged in the archive: %(reason)s", reason=told_by(err))
+            ) from err
         if left < 0:
-            raise ValueError(f"unpacks to more than {Size(limit)}")
+            raise ValueError(said("unpacks to more than %(limit)s", limit=Size(limit)))
 
     @contextmanager
     def unpacked(self, name: str, file: Path, limit: int) -> Iterator[Path]:
@@ -112,36 +116,43 @@ class Archive:
                 with file.open("wb") as stream:
                     stream.writelines(self.pieces(name, limit))
             except ValueError as err:
-                raise self.refusal(f"{printable(name)} in it {err}") from err
+                raise self.refusal(said("%(file)s in it %(problem)s", file=printable(name),
+                                        problem=told_by(err))) from err  # fmt: skip
             yield file
         finally:
             file.unlink(missing_ok=True)
 
     def _check(self, found: list[ZipInfo]) -> None:
         if len(found) > MAX_MEMBERS:
-            raise self.refusal(
-                f"it holds {len(found):,} files; at most {MAX_MEMBERS:,} are taken. "
-                "Send them in several archives."
-            )
+            raise self.refusal(said(
+                "it holds %(count)s files; at most %(most)s are taken. Send them in several "
+                "archives.",
+                count=f"{len(found):,}", most=f"{MAX_MEMBERS:,}",
+            ))  # fmt: skip
         if len(self.members) < len(found):
-            raise self.refusal("it holds a name twice. Make the archive anew.")
+            raise self.refusal(said("it holds a name twice. Make the archive anew."))
         places = sorted(found, key=lambda one: one.header_offset)
         ends = [one.header_offset + _LOCAL_HEADER + one.compress_size for one in places]
         starts = [*(one.header_offset for one in places), self._zip.start_dir]
         if any(end > start for end, start in zip(ends, starts[1:], strict=True)):
-            raise self.refusal("files in it overlap, as in a zip bomb. Make the archive anew.")
+            raise self.refusal(
+                said("files in it overlap, as in a zip bomb. Make the archive anew.")
+            )
 
 
-def problem_of(member: ZipInfo) -> str | None:
+def problem_of(member: ZipInfo) -> Message | None:
     """Return why a member of an archive is not read, or None."""
     if leads_outside(member.filename):
-        return f"its name leads outside of the archive: {printable(member.filename)}"
+        return said("its name leads outside of the archive: %(name)s",
+                    name=printable(member.filename))  # fmt: skip
     if is_link(member):
-        return "is a symbolic link, which is not followed; put the file itself into the archive"
+        return said("is a symbolic link, which is not followed; put the file itself into the "
+                    "archive")  # fmt: skip
     if member.flag_bits & _ENCRYPTED:
-        return "is encrypted; make the archive without a password"
+        return said("is encrypted; make the archive without a password")
     if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        return "is compressed in a way that is not read; make the archive as an ordinary .zip"
+        return said("is compressed in a way that is not read; make the archive as an ordinary "
+                    ".zip")  # fmt: skip
     return None
 
 
@@ -150,5 +161,6 @@ class _Bounded(BufferedReader):
 
     def read(self, size: int | None = -1) -> bytes:
         if size is not None and size > MAX_DIRECTORY:
-            raise BadZipFile(f"its list of files has {size:,} bytes; at most {MAX_DIRECTORY:,}")
+            raise BadZipFile(said("its list of files has %(size)s bytes; at most %(most)s",
+                                  size=f"{size:,}", most=f"{MAX_DIRECTORY:,}"))  # fmt: skip
         return super().read(size)

@@ -14,21 +14,27 @@ from podium.datasets.reading.intake import Intake
 from podium.datasets.reading.loading import Told, create_input, part_of
 from podium.datasets.reading.match import match
 from podium.datasets.reading.plain import plain
+from podium.datasets.reasons import Reasons
 from podium.datasets.wishes import Column, Staged
 from podium.datasets.work import Work
 from podium.errors import DataError
+from podium.messages import Message, said
 
 _MAX_BYTES: Final = 4 * MAX_RECORD + 1000
 """The most bytes of a record of a mended copy: four a character, or twice as many quotes."""
 _NOW_AND_THEN: Final = 10_000
 _ENCODINGS: Final = {
-    "utf-8-sig": "UTF-8 with a byte order mark",
+    "utf-8-sig": said("UTF-8 with a byte order mark"),
     "utf-16": "UTF-16",
     "utf-32": "UTF-32",
     "cp1252": "Latin-1 (Windows-1252)",
     "latin-1": "Latin-1",
 }
-_DELIMITERS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_DELIMITERS: Final = {
+    ";": said("The cells are parted by semicolons."),
+    "\t": said("The cells are parted by tabs."),
+    "|": said("The cells are parted by vertical bars."),
+}
 _COMMA: Final = r"[+-]?\d*,\d+([eE][+-]?\d+)?"
 _SURE: Final = r"[+-]?(\d{4,}|0\d*)?,\d+([eE][+-]?\d+)?|[+-]?\d+,(\d{1,2}|\d{4,})([eE][+-]?\d+)?"
 """Not so: one to three digits, of which the first is no 0, a comma and three digits."""
@@ -67,13 +73,14 @@ def _stage(file: Path, stream: TextIO, intake: Intake) -> Staged:
         rest = part_of(told, _CHECKED, 1)
         rows = _load(file, work, len(columns), rest, delim=records.delimiter)
     else:
-        mended = work.file.with_suffix(".csv")
-        with _mended(file, mended, records, part_of(told, 0, _MENDED)) as copy:
+        mended, reasons = work.file.with_suffix(".csv"), Reasons()
+        with _mended(file, mended, records, reasons, part_of(told, 0, _MENDED)) as copy:
             quoted = {"quote": '"', "escape": '"', "new_line": "\\r\\n"}
             rest = part_of(told, _MENDED, 1)
             rows = _load(copy, work, len(columns), rest, problems=True, delim=",", **quoted)
+        work.keep_reasons(reasons)
     if not rows:
-        raise CsvError(file, "has a header and no rows; expected one line an item")
+        raise CsvError(file, said("has a header and no rows; expected one line an item"))
     # Without quotes no cell holds the comma that parts it from the next.
     comma = not (looks and records.delimiter == ",") and _decimal_comma(
         intake, columns, records.delimiter
@@ -99,7 +106,9 @@ def _load(
 
 
 @contextmanager
-def _mended(file: Path, copy: Path, records: Records, told: Told) -> Iterator[Path]:
+def _mended(
+    file: Path, copy: Path, records: Records, reasons: Reasons, told: Told
+) -> Iterator[Path]:
     """Write a copy in which each record is right, with a column for the problems."""
     blank = [""] * len(records.header)
     wrong = 0
@@ -112,10 +121,12 @@ def _mended(file: Path, copy: Path, records: Records, told: Told) -> Iterator[Pa
                     writer.writerow([*cells, ""])
                 else:
                     rest = blank[len(cells) :]
-                    writer.writerow([*cells, *rest, f"line {line}: {problem}"])
+                    reason = said("line %(line)s: %(problem)s", line=line, problem=problem)
+                    writer.writerow([*cells, *rest, reasons.noted(reason)])
                     wrong += 1
                 if wrong > _MOST_WRONG:
-                    reason = f"more than {_MOST_WRONG:,} rows cannot be read; this one: {problem}"
+                    reason = said("more than %(most)s rows cannot be read; this one: %(problem)s",
+                                  most=f"{_MOST_WRONG:,}", problem=problem)  # fmt: skip
                     raise CsvError(file, reason, line)
                 if number % _NOW_AND_THEN == 0:
                     told(records.part)
@@ -149,11 +160,11 @@ def _decimal_comma(intake: Intake, columns: Sequence[Column], delimiter: str) ->
     return (commas or 0) > (points or 0)
 
 
-def _notes(encoding: str, delimiter: str, decimal_comma: bool) -> Iterator[str]:
+def _notes(encoding: str, delimiter: str, decimal_comma: bool) -> Iterator[Message]:
     """Yield what was recognised that is not the plain way to write a CSV file."""
     if encoding in _ENCODINGS:
-        yield f"The encoding is {_ENCODINGS[encoding]}."
+        yield said("The encoding is %(encoding)s.", encoding=_ENCODINGS[encoding])
     if delimiter in _DELIMITERS:
-        yield f"The cells are parted by {_DELIMITERS[delimiter]}."
+        yield _DELIMITERS[delimiter]
     if decimal_comma:
-        yield 'Numbers have a decimal comma: "3,5" is 3.5.'
+        yield said('Numbers have a decimal comma: "3,5" is 3.5.')

@@ -13,7 +13,8 @@ from podium.datasets.reading.intake import Intake
 from podium.datasets.reading.match import MAX_COLUMNS, Matched, match
 from podium.datasets.reading.workbook import Cells, Sheet, SheetRow, Workbook
 from podium.datasets.wishes import Staged
-from podium.errors import DataError, Mistake, counted
+from podium.errors import DataError, Mistake
+from podium.messages import Message, joined, said, said_of, told_by
 from podium.strict import Size
 
 UNPACKED: Final = 10
@@ -34,15 +35,18 @@ def stage_xlsx(file: Path, intake: Intake) -> Staged:
     """
     size, limit = file.stat().st_size, intake.limits.spreadsheet
     if size > limit:
-        most = f"the limit is {Size(limit)} ([limits] spreadsheet)"
-        reason = f"has {size / 1e6:,.1f} MB; {most}. Save the sheet as CSV, which may be larger."
+        reason = said(
+            "has %(size)s MB; the limit is %(limit)s ([limits] spreadsheet). Save the sheet as "
+            "CSV, which may be larger.",
+            size=f"{size / 1e6:,.1f}", limit=Size(limit),
+        )  # fmt: skip
         raise DataError(file, [Mistake("xlsx", reason)])
     with Archive(file) as archive:
         try:
             workbook = Workbook(archive, limit * UNPACKED)
             return _fill(file, workbook, _choose(file, workbook, intake), intake)
         except ValueError as err:
-            raise DataError(file, [Mistake("xlsx", str(err))]) from err
+            raise DataError(file, [Mistake("xlsx", told_by(err))]) from err
 
 
 class _Taken(NamedTuple):
@@ -68,8 +72,11 @@ def _choose(file: Path, workbook: Workbook, intake: Intake) -> _Taken:
         except DataError as err:
             first = first or _of_sheet(err, sheet, workbook)
     if first is None:
-        what = "all its sheets are empty" if workbook.sheets else "it has no sheet of cells"
-        raise ValueError(f"holds no rows: {what}")
+        raise ValueError(
+            said("holds no rows: all its sheets are empty")
+            if workbook.sheets
+            else said("holds no rows: it has no sheet of cells")
+        )
     raise first
 
 
@@ -77,8 +84,9 @@ def _of_sheet(err: DataError, sheet: Sheet, workbook: Workbook) -> DataError:
     """Return the error with the sheet that it is about, where there are several."""
     if len(workbook.sheets) == 1:
         return err
-    told = f"no sheet has the columns; this is what the first, {sheet.name!r}, lacks"
-    return DataError(err.file, [Mistake("sheets", told), *err.mistakes])
+    told = said("no sheet has the columns; this is what the first, %(sheet)s, lacks",
+                sheet=repr(sheet.name))  # fmt: skip
+    return DataError(err.file, [Mistake(said("sheets"), told), *err.mistakes])
 
 
 def _fill(file: Path, workbook: Workbook, taken: _Taken, intake: Intake) -> Staged:
@@ -100,9 +108,9 @@ def _fill(file: Path, workbook: Workbook, taken: _Taken, intake: Intake) -> Stag
             known.add(place)
         outside += len(row.cells.keys() - known)
         filling.add([row.cells.get(place) for place in places], _problem(row, needed))
-    filling.flush()
+    filling.finish()
     if not filling.rows:
-        raise ValueError("has a header and no rows; expected one row an item")
+        raise ValueError(said("has a header and no rows; expected one row an item"))
     matched = taken.matched
     if len(places) > len(named):
         filling.arrange(sorted(range(len(places)), key=places.__getitem__))
@@ -112,32 +120,55 @@ def _fill(file: Path, workbook: Workbook, taken: _Taken, intake: Intake) -> Stag
     return Staged(kind="xlsx", columns=matched.columns, rows=filling.rows, notes=notes)
 
 
-def _problem(row: SheetRow, needed: dict[int, str]) -> str | None:
+def _problem(row: SheetRow, needed: dict[int, str]) -> Message | None:
     if not row.unsaved:
         return None
     names = [name for place, name in needed.items() if place in row.unsaved]
-    where = f"a formula whose value was not saved, in row {row.number:,} of the sheet"
-    return "; ".join(f"{name}: holds {where}" for name in names) or None
+    told = [
+        said(
+            "%(column)s: holds a formula whose value was not saved, in row %(row)s of the sheet",
+            column=name, row=f"{row.number:,}",
+        )
+        for name in names
+    ]  # fmt: skip
+    return joined(told, "; ") if told else None
 
 
 def _notes(
     workbook: Workbook, sheet: Sheet, cells: Cells, outside: int, unsaved: int
-) -> Iterator[str]:
+) -> Iterator[Message]:
     others = [repr(one.name) for one in workbook.sheets if one is not sheet]
     if others:
-        verb = "is" if len(others) == 1 else "are"
-        yield f"The sheet {sheet.name!r} is taken; {listed(others)} {verb} not."
+        yield said_of(
+            len(others), "The sheet %(sheet)s is taken; %(others)s is not.",
+            "The sheet %(sheet)s is taken; %(others)s are not.",
+            sheet=repr(sheet.name), others=listed(others),
+        )  # fmt: skip
     if sheet.hidden:
-        yield f"The sheet {sheet.name!r} is hidden; no other has the columns."
+        yield said("The sheet %(sheet)s is hidden; no other has the columns.",
+                   sheet=repr(sheet.name))  # fmt: skip
     if cells.hidden:
-        yield f"Rows that are hidden are taken too: {cells.hidden:,}."
+        yield said("Rows that are hidden are taken too: %(rows)s.", rows=f"{cells.hidden:,}")
     if cells.formulas:
-        none = f" Without a saved value: {unsaved:,}." if unsaved else ""
-        yield (
-            f"Formulas are not computed: {counted(cells.formulas, 'cell')} "
-            f"counted with the value that was saved.{none}"
-        )
+        yield from _on_formulas(cells.formulas, unsaved)
     if cells.merged:
-        yield f"Of merged cells only the first holds their value: {counted(cells.merged, 'area')}."
+        yield said_of(
+            cells.merged, "Of merged cells only the first holds their value: %(count)s area.",
+            "Of merged cells only the first holds their value: %(count)s areas.",
+            count=f"{cells.merged:,}",
+        )  # fmt: skip
     if outside:
-        yield f"Left out: {counted(outside, 'cell')} outside of the table."
+        yield said_of(outside, "Left out: %(count)s cell outside of the table.",
+                      "Left out: %(count)s cells outside of the table.",
+                      count=f"{outside:,}")  # fmt: skip
+
+
+def _on_formulas(formulas: int, unsaved: int) -> Iterator[Message]:
+    told = said_of(
+        formulas,
+        "Formulas are not computed: %(count)s cell counted with the value that was saved.",
+        "Formulas are not computed: %(count)s cells counted with the value that was saved.",
+        count=f"{formulas:,}",
+    )
+    none = said("Without a saved value: %(count)s.", count=f"{unsaved:,}")
+    yield joined([told, none]) if unsaved else told

@@ -7,7 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from podium.datasets.reasons import Reasons
 from podium.datasets.work import Work
+from podium.messages import Message
 
 _CELLS: Final = 50_000
 _CHARACTERS: Final = 8_000_000
@@ -26,11 +28,13 @@ class Filling:
         work.con.execute(f"CREATE TABLE input ({columns}, problem VARCHAR)")
         self._waiting: list[tuple[str | None, ...]] = []
         self._characters = 0
+        self._reasons = Reasons()
 
-    def add(self, cells: Sequence[str | None], problem: str | None = None) -> None:
+    def add(self, cells: Sequence[str | None], problem: Message | None = None) -> None:
         """Add a row, and why it cannot be read, if so."""
         self.rows += 1
-        self._waiting.append((*cells, problem))
+        told = None if problem is None else self._reasons.noted(problem)
+        self._waiting.append((*cells, told))
         self._characters += sum(len(cell) for cell in cells if cell)
         full = len(self._waiting) * self._width >= _CELLS
         if full or self._characters >= _CHARACTERS:
@@ -50,6 +54,11 @@ class Filling:
                 name = old if before == "c" else new
                 rename = f"RENAME {before}{name} TO {after}{new}"
                 self._work.con.execute(f"ALTER TABLE input {rename}")
+
+    def finish(self) -> None:
+        """Write what waits, and why rows cannot be read."""
+        self.flush()
+        self._work.keep_reasons(self._reasons)
 
     def flush(self) -> None:
         """Write the rows that wait."""

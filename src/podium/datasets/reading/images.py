@@ -15,8 +15,9 @@ from podium.datasets.reading.csv import stage_csv
 from podium.datasets.reading.filling import Filling
 from podium.datasets.reading.intake import Intake
 from podium.datasets.wishes import Column, Staged
-from podium.errors import DataError, Mistake, counted
+from podium.errors import DataError, Mistake
 from podium.labelled import place_of
+from podium.messages import Message, joined, said, said_of
 from podium.runtimes.archive import is_bomb
 
 IMAGE: Final = "image"
@@ -37,22 +38,23 @@ def stage_images(archive: Archive, intake: Intake) -> Staged:
         DataError: it is forged, or holds no pictures.
     """
     if is_bomb(archive.members.values(), archive.file.stat().st_size):
-        raise archive.refusal("it would unpack to far more than its size, as a zip bomb does")
+        raise archive.refusal(said("it would unpack to far more than its size, as a zip bomb does"))
     files = [name for name in archive.members if not is_junk(name)]
     pictures = [name for name in files if name.lower().endswith(PICTURES)]
     tables = tables_in(files)
     taken = frozenset(pictures)
     others = [name for name in archive.members if name not in taken]
-    notes: list[str] = []
+    notes: list[Message] = []
     if len(tables) == 1:
         try:
             return _by_list(archive, tables[0], others, intake)
         except DataError as err:
             if intake.target or not pictures:
                 raise
-            notes = [f"{key}: {why}" for key, why in err.mistakes[:1]]
+            notes = [one.told for one in err.mistakes[:1]]
     if not pictures:
-        raise archive.refusal(f"it holds no pictures ({', '.join(PICTURES)}). {_all(others)}")
+        none = said("it holds no pictures (%(endings)s).", endings=", ".join(PICTURES))
+        raise archive.refusal(joined([none, *_all(others)]))
     problems = {name: problem_of(archive.members[name]) for name in pictures}
     found = _name(archive.file, pictures, problems, intake)
     told = (*_left_out(others), *notes, *found.notes)
@@ -67,10 +69,10 @@ def _by_list(archive: Archive, table: str, others: Sequence[str], intake: Intake
         with archive.unpacked(table, copy, intake.limits.dataset):
             staged = stage_csv(copy, intake)
     except DataError as err:
-        mistakes = [Mistake(f"{shown}, {key}", why) for key, why in err.mistakes]
+        mistakes = [Mistake(joined([shown, key], ", "), why) for key, why in err.mistakes]
         raise DataError(archive.file, mistakes, err.count) from err
     rest = _left_out([name for name in others if name != table])
-    first = f"The pictures are those that {shown} names."
+    first = said("The pictures are those that %(file)s names.", file=shown)
     return structs.replace(staged, kind="zip", notes=(first, *rest, *staged.notes))
 
 
@@ -84,8 +86,8 @@ def stage_folder(file: Path, intake: Intake) -> Staged:
     pictures = [name for name in files if name.lower().endswith(PICTURES) and not is_junk(name)]
     others = sorted(set(files) - set(pictures))
     if not pictures:
-        reason = f"holds no pictures ({', '.join(PICTURES)}). {_all(others)}"
-        raise DataError(file, [Mistake("folder", reason)])
+        none = said("holds no pictures (%(endings)s).", endings=", ".join(PICTURES))
+        raise DataError(file, [Mistake(said("folder"), joined([none, *_all(others)]))])
     found = _name(file, pictures, {}, intake)
     notes = (*_left_out(others), *found.notes)
     return Staged(kind="folder", columns=found.columns, rows=len(pictures), notes=notes, local=True)
@@ -117,11 +119,11 @@ class _Found(NamedTuple):
     """The columns of pictures without a list, and what was noticed."""
 
     columns: tuple[Column, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
 
 def _name(
-    file: Path, pictures: Iterable[str], problems: Mapping[str, str | None], intake: Intake
+    file: Path, pictures: Iterable[str], problems: Mapping[str, Message | None], intake: Intake
 ) -> _Found:
     """Fill the `input` table with the names of pictures, and with the labels of their folders."""
     signature, target = intake.signature, intake.target
@@ -130,9 +132,10 @@ def _name(
     places = {folder: place_of(folder.strip(), signature.labels) for folder in folders}
     strange = sorted(folder for folder, place in places.items() if place is None)
     if strange and target:
-        reason = (
-            f"there is no such column, and the folders are no labels: {listed(strange)}. "
-            "Name the folders as the labels, or put a CSV file into the archive."
+        reason = said(
+            "there is no such column, and the folders are no labels: %(folders)s. Name the folders "
+            "as the labels, or put a CSV file into the archive.",
+            folders=listed(strange),
         )
         raise DataError(file, [Mistake(target, reason)])
     labelled = not strange
@@ -141,7 +144,7 @@ def _name(
         place = places[PurePosixPath(name).parent.name]
         label = () if place is None or not labelled else (signature.labels[place],)
         filling.add((name, *label), problems.get(name))
-    filling.flush()
+    filling.finish()
     column = Column(target or signature.target, None, is_target=True)
     columns = (Column(IMAGE, IMAGE), *((column,) if labelled else ()))
     return _Found(columns, tuple(_of_folders(column.name, places, strange)))
@@ -149,27 +152,31 @@ def _name(
 
 def _of_folders(
     column: str, places: Mapping[str, int | None], strange: Sequence[str]
-) -> Iterator[str]:  # fmt: skip
+) -> Iterator[Message]:  # fmt: skip
     if not strange:
-        yield f"The true labels, column {column!r}, are the names of the folders."
+        yield said("The true labels, column %(column)s, are the names of the folders.",
+                   column=repr(column))  # fmt: skip
     elif len(strange) < len(places):
-        yield (
-            "No true labels are taken from the folders, since some are none: "
-            f"{listed([name or 'pictures outside of any' for name in strange])}."
-        )
+        names = [name or said("pictures outside of any") for name in strange]
+        yield said("No true labels are taken from the folders, since some are none: %(folders)s.",
+                   folders=listed(names))  # fmt: skip
 
 
-def _left_out(others: Sequence[str]) -> Iterator[str]:
+def _left_out(others: Sequence[str]) -> Iterator[Message]:
     nested = [name for name in others if name.lower().endswith(ARCHIVES)]
     rest = [name for name in others if name not in nested]
     if rest:
-        yield f"Left out: {counted(len(rest), 'file')} that no picture is in ({listed(rest)})."
+        yield said_of(
+            len(rest), "Left out: %(count)s file that no picture is in (%(files)s).",
+            "Left out: %(count)s files that no picture is in (%(files)s).",
+            count=f"{len(rest):,}", files=listed(rest),
+        )  # fmt: skip
     if nested:
-        yield f"Archives in it are not opened: {listed(nested)}."
+        yield said("Archives in it are not opened: %(files)s.", files=listed(nested))
 
 
-def _all(others: Sequence[str]) -> str:
-    return " ".join(_left_out(others)) or "It is empty."
+def _all(others: Sequence[str]) -> Sequence[Message]:
+    return [*_left_out(others)] or [said("It is empty.")]
 
 
 def _natural(name: str) -> list[str | tuple[int, str]]:

@@ -10,6 +10,7 @@ from typing import Final
 from podium.datasets.reading.archive import Archive
 from podium.datasets.reading.workbook import BOOK
 from podium.filekinds import AS_CSV, OLE, Known, foreign
+from podium.messages import said
 
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 PARQUET: Final = b"PAR1"
@@ -34,9 +35,9 @@ def told_apart(file: Path) -> Known | None:
     if start.startswith(OLE):
         return _ole(file, start)
     if _JSON.match(start):
-        return Known("JSON", "Write it as CSV: one line an item.")
+        return Known(said("JSON"), said("Write it as CSV: one line an item."))
     if _MARKUP.match(start):
-        return Known("a web page or XML", AS_CSV)
+        return Known(said("a web page or XML"), AS_CSV)
     return foreign(start)
 
 
@@ -49,15 +50,15 @@ def document(archive: Archive) -> Known | None:
     """Return what an archive is that is a document of a program; None for one of plain files."""
     names = archive.members
     if "xl/workbook.bin" in names:
-        return Known("a binary workbook (.xlsb)", AS_CSV)
+        return Known(said("a binary workbook (.xlsb)"), AS_CSV)
     if "content.xml" in names and "mimetype" in names:
-        return Known("an OpenDocument file (.ods)", AS_CSV)
+        return Known(said("an OpenDocument file (.ods)"), AS_CSV)
     if "word/document.xml" in names:
-        return Known("a Word document", "Save its table as CSV.")
+        return Known(said("a Word document"), said("Save its table as CSV."))
     if "ppt/presentation.xml" in names:
-        return Known("a PowerPoint presentation", "Save its table as CSV.")
+        return Known(said("a PowerPoint presentation"), said("Save its table as CSV."))
     if "Index/Document.iwa" in names:
-        return Known("a Numbers document", "Export it as .xlsx or as CSV.")
+        return Known(said("a Numbers document"), said("Export it as .xlsx or as CSV."))
     return None
 
 
@@ -76,5 +77,5 @@ def _ole(file: Path, start: bytes) -> Known:
         stream.seek((sector + 1) << min(power, 12))
         directory = stream.read(4096)
     if "EncryptedPackage".encode("utf-16-le") in directory:
-        return Known("protected by a password", "Save it without a password.")
-    return Known("an old Excel file (.xls)", AS_CSV)
+        return Known(said("protected by a password"), said("Save it without a password."))
+    return Known(said("an old Excel file (.xls)"), AS_CSV)

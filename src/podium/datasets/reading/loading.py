@@ -12,6 +12,7 @@ import duckdb
 
 from podium.datasets.work import MEMORY, Work
 from podium.errors import DataError, Mistake
+from podium.messages import said
 
 Told = Callable[[float], None]
 """Hears the part that is done, from 0 to 1; what it raises ends the reading."""
@@ -50,10 +51,12 @@ def ask(work: Work, file: Path, query: str, told: Told) -> tuple[Any, ...]:
     except duckdb.Error as err:
         if not _MEMORY.search(str(err)):
             raise
-        reason = f"take more than {MEMORY} at once; leave out columns that nobody needs"
+        reason = said("take more than %(memory)s at once; leave out columns that nobody needs",
+                      memory=MEMORY)  # fmt: skip
         if _READS_PARQUET in query:
-            reason += ", or write smaller row groups"
-        raise DataError(file, [Mistake("rows", reason)]) from err
+            reason = said("take more than %(memory)s at once; leave out columns that nobody needs, "
+                          "or write smaller row groups", memory=MEMORY)  # fmt: skip
+        raise DataError(file, [Mistake(said("rows"), reason)]) from err
 
 
 def _answer(

@@ -11,6 +11,7 @@ from podium.cells import NUMBER, listed, printable
 from podium.datasets.wishes import Column
 from podium.errors import DataError, Mistake, nearest
 from podium.header import absent, find_columns, forgiven, optional_columns, wanted_columns
+from podium.messages import Message, said
 from podium.signature import Signature
 
 MAX_COLUMNS: Final = 500
@@ -20,7 +21,7 @@ class Matched(NamedTuple):
     """The columns of a file, each with its use, and what was forgiven."""
 
     columns: tuple[Column, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
 
 def match(
@@ -52,7 +53,8 @@ def match(
     answers = found[target or signature.target]
     if answers in uses:
         if target:
-            reason = f"holds an input, {uses[answers]!r}; the answers stand in another column"
+            reason = said("holds an input, %(input)s; the answers stand in another column",
+                          input=repr(uses[answers]))  # fmt: skip
             raise DataError(file, [Mistake(target, reason)])
         answers = None
     columns = (Column(one, uses.get(one), one == answers) for one in names)
@@ -63,12 +65,14 @@ def match(
 
 def _check(file: Path, header: Sequence[str]) -> None:
     if len(header) > MAX_COLUMNS:
-        reason = f"there are {len(header):,}; at most {MAX_COLUMNS:,} can be read. Leave some out"
-        raise DataError(file, [Mistake("columns", reason)])
+        reason = said("there are %(count)s; at most %(most)s can be read. Leave some out",
+                      count=f"{len(header):,}", most=f"{MAX_COLUMNS:,}")  # fmt: skip
+        raise DataError(file, [Mistake(said("columns"), reason)])
     twice = [name for name, times in Counter(header).items() if name and times > 1]
     if twice:
-        reason = "stands there twice; give each column a name of its own"
-        raise DataError(file, [Mistake(f"column {printable(name)}", reason) for name in twice])
+        reason = said("stands there twice; give each column a name of its own")
+        columns = [said("column %(name)s", name=printable(name)) for name in twice]
+        raise DataError(file, [Mistake(column, reason) for column in columns])
 
 
 def _by_label(
@@ -97,26 +101,31 @@ def _named(header: Sequence[str]) -> list[str]:
 def _told(found: Mapping[str, str | None], header: Sequence[str]) -> list[Mistake]:
     """Return why columns are missing."""
     if any(header) and all(NUMBER.fullmatch(name.replace(",", ".")) for name in header if name):
-        reason = "holds numbers alone: is the header missing? Expected a first line with the names "
-        return [Mistake("header", f"{reason}of the columns: {listed([*found])}.")]
+        reason = said(
+            "holds numbers alone: is the header missing? Expected a first line with the names of "
+            "the columns: %(names)s.",
+            names=listed([*found]),
+        )
+        return [Mistake(said("header"), reason)]
     return absent(found, header)
 
 
-def _notes(header: Sequence[str], names: Sequence[str], others: str) -> list[str]:
-    notes = []
+def _notes(header: Sequence[str], names: Sequence[str], others: str) -> Iterator[Message]:
     if others:
-        notes.append(f"Columns are taken that are written otherwise: {others}.")
+        yield said("Columns are taken that are written otherwise: %(columns)s.", columns=others)
     unnamed = [name for name, own in zip(names, header, strict=True) if not own]
     if unnamed:
-        notes.append(f"Columns without a name are called {listed(unnamed)}.")
-    return notes
+        yield said("Columns without a name are called %(names)s.", names=listed(unnamed))
 
 
 def _unknown(
     left_out: Iterable[str], found: Mapping[str, str | None], names: Sequence[str]
-) -> Iterator[str]:
+) -> Iterator[Message]:
     """Tell of each optional column that is not there, with the nearest name that is free."""
     free = [name for name in names if name not in found.values()]
     for name in left_out:
-        near = nearest(name, free)
-        yield f"There is no column {name}, which may be left out: it is unknown in every row.{near}"
+        yield said(
+            "There is no column %(name)s, which may be left out: it is unknown in every row."
+            "%(hint)s",
+            name=name, hint=nearest(name, free),
+        )  # fmt: skip

@@ -17,6 +17,7 @@ from podium.datasets.reading.match import match
 from podium.datasets.wishes import Staged
 from podium.datasets.work import Work
 from podium.errors import DataError, Mistake
+from podium.messages import Message, said
 from podium.strict import Size
 
 _KEPT: Final = re.compile(
@@ -72,7 +73,7 @@ def _stage(file: Path, intake: Intake) -> Staged:
     query = f"SELECT {chosen}, NULL::VARCHAR AS problem {read}"
     rows = create_input(work, file, query, len(columns), part_of(intake.told, _CHECKED, 1))
     if not rows:
-        raise DataError(file, [Mistake("Parquet", "has columns and no rows")])
+        raise DataError(file, [Mistake("Parquet", said("has columns and no rows"))])
     return Staged(kind="parquet", columns=columns, rows=rows, notes=notes)
 
 
@@ -92,27 +93,30 @@ def _check_size(file: Path, intake: Intake, columns: int, texts: Sequence[str], 
         (length,) = ask(intake.work, file, f"SELECT {lengths} {read}", told)
         size += length
     if size > limit:
-        reason = (
-            f"unpacks to {size / 1e6:,.0f} MB: {rows:,} rows of {columns:,} columns; the limit is "
-            f"{Size(limit)} ([limits] dataset). Send fewer rows at once, or leave out columns that "
-            "nobody needs"
-        )
+        reason = said(
+            "unpacks to %(size)s MB: %(rows)s rows of %(columns)s columns; the limit is %(limit)s "
+            "([limits] dataset). Send fewer rows at once, or leave out columns that nobody needs",
+            size=f"{size / 1e6:,.0f}", rows=f"{rows:,}", columns=f"{columns:,}", limit=Size(limit),
+        )  # fmt: skip
         raise DataError(file, [Mistake("Parquet", reason)])
 
 
-def _trouble(file: Path, err: duckdb.Error) -> str:
+def _trouble(file: Path, err: duckdb.Error) -> Message:
     """Return in words why a file cannot be read."""
     with file.open("rb") as stream:
         content = stream.read(len(_END))
         stream.seek(-min(len(_END), file.stat().st_size), os.SEEK_END)
         end = stream.read()
     if _ENCRYPTED in (content, end):
-        return "is encrypted. Write it without encryption"
+        return said("is encrypted. Write it without encryption")
     if end != _END or file.stat().st_size < _LEAST:
-        return "ends too soon: it was not written or sent whole. Write or send it again"
+        return said("ends too soon: it was not written or sent whole. Write or send it again")
     why = str(err).partition("\n")[0].replace(f" '{file}'", "").replace(f' "{file}"', "")
-    why = why.replace(str(file), "it")
-    return f"is damaged, or written in a way that is not known here ({why}). Write or send it again"
+    return said(
+        "is damaged, or written in a way that is not known here (%(reason)s). Write or send it "
+        "again",
+        reason=why.replace(str(file), "it"),
+    )
 
 
 def _names(file: Path, work: Work) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from podium.datasets.reading.archive import Archive
 from podium.datasets.reading.numbers import Shown, number_text, shown_as
 from podium.datasets.reading.xml import XmlPart
+from podium.messages import said, told_by
 from podium.strict import Size
 
 MAX_TEXTS: Final = 100_000_000
@@ -100,20 +101,21 @@ class Workbook:
 
     def _pieces(self, part: str, limit: int) -> Iterator[bytes]:
         if part not in self._archive.members:
-            raise ValueError(f"lacks its part {part}; was it made by a spreadsheet program?")
+            raise ValueError(said("lacks its part %(part)s; was it made by a spreadsheet program?",
+                                  part=part))  # fmt: skip
         pieces = self._archive.pieces(part, limit)
         while True:
             try:
                 piece = next(pieces, b"")
             except ValueError as err:
-                raise ValueError(f"{part} in it {err}. Save the sheet as CSV.") from err
+                raise ValueError(said("%(part)s in it %(problem)s. Save the sheet as CSV.",
+                                      part=part, problem=told_by(err))) from err  # fmt: skip
             if not piece:
                 return
             self._left -= len(piece)
             if self._left < 0:
-                raise ValueError(
-                    f"unpacks to more than {Size(self._limit)}. Save the sheet as CSV."
-                )
+                raise ValueError(said("unpacks to more than %(limit)s. Save the sheet as CSV.",
+                                      limit=Size(self._limit)))  # fmt: skip
             yield piece
 
 
@@ -138,7 +140,9 @@ class Cells(XmlPart):
         """Return the rows that were read since the last call."""
         rows, self._rows = self._rows, []
         if self._left < 0:
-            raise ValueError("holds the same long texts in too many cells. Save the sheet as CSV.")
+            raise ValueError(
+                said("holds the same long texts in too many cells. Save the sheet as CSV.")
+            )
         return rows
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -149,7 +153,10 @@ class Cells(XmlPart):
                 self._columns[reference.rstrip(_DIGITS)] if reference else self._column + 1
             )
             if self._column > MAX_COLUMNS:
-                raise ValueError(f"holds more than {MAX_COLUMNS:,} cells in row {self._number:,}")
+                raise ValueError(
+                    said("holds more than %(most)s cells in row %(row)s",
+                         most=f"{MAX_COLUMNS:,}", row=f"{self._number:,}")
+                )  # fmt: skip
             self._cell, self._value, self._formula = attributes, [], False
         elif name in ("v", "t"):
             self.keep_text()
@@ -205,7 +212,8 @@ class Cells(XmlPart):
     def _take_room(self, text: str) -> None:
         self._room -= len(text)
         if self._room < 0:
-            raise ValueError(f"holds more than {MAX_ROW:,} characters in row {self._number:,}")
+            raise ValueError(said("holds more than %(most)s characters in row %(row)s",
+                                  most=f"{MAX_ROW:,}", row=f"{self._number:,}"))  # fmt: skip
 
     def _style(self) -> Shown:
         style = self._cell.get("s")
@@ -215,7 +223,8 @@ class Cells(XmlPart):
     def _shared(self, text: str) -> str:
         place = _whole(text, -1)
         if not 0 <= place < len(self._texts):
-            raise ValueError(f"names a text that it does not hold, in row {self._number:,}")
+            raise ValueError(said("names a text that it does not hold, in row %(row)s",
+                                  row=f"{self._number:,}"))  # fmt: skip
         return self._texts[place]
 
 
@@ -228,7 +237,8 @@ class _ColumnNumbers(dict[str, int]):
             number = number * 26 + ord(letter) - ord("A") + 1
         named = len(letters) <= _LETTERS and letters.isascii() and letters.isupper()
         if not (named and 1 <= number <= MAX_COLUMNS):
-            raise ValueError(f"holds a cell at {letters[:20]!r}, which is no column")
+            raise ValueError(said("holds a cell at %(place)s, which is no column",
+                                  place=repr(letters[:20])))  # fmt: skip
         self[letters] = number
         return number
 
@@ -272,7 +282,7 @@ class _Book(XmlPart):
             hidden = attributes.get("state", "visible") != "visible"
             self.sheets.append((attributes.get("name", ""), key, hidden))
             if len(self.sheets) > MAX_SHEETS:
-                raise ValueError(f"holds more than {MAX_SHEETS:,} sheets")
+                raise ValueError(said("holds more than %(most)s sheets", most=f"{MAX_SHEETS:,}"))
         elif name == "workbookPr":
             self.since_1904 = attributes.get("date1904") in ("1", "true")
 
@@ -312,9 +322,10 @@ class _Texts(XmlPart):
     def _count(self, size: int) -> None:
         self._size += size
         if self._size > 2 * MAX_TEXTS:
-            raise ValueError(
-                f"holds more than {Size(MAX_TEXTS)} of different texts. Save the sheet as CSV."
-            )
+            raise ValueError(said(
+                "holds more than %(size)s of different texts. Save the sheet as CSV.",
+                size=Size(MAX_TEXTS),
+            ))  # fmt: skip
 
 
 class _Styles(XmlPart):

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 from xml.parsers import expat
 
+from podium.messages import said
+
 MAX_NAMES: Final = 5_000
 """How many names of elements and of attributes a part may use: expat keeps each for good."""
 MAX_DEPTH: Final = 100
@@ -56,12 +58,17 @@ class XmlPart:
         try:
             self._expat.Parse(piece, last)
         except (expat.ExpatError, LookupError) as err:
-            raise ValueError(f"holds XML that cannot be read: {err}") from err
+            raise ValueError(
+                said("holds XML that cannot be read: %(reason)s", reason=str(err))
+            ) from err
         long = self._fed - self._expat.CurrentByteIndex > MAX_TOKEN and not last
         if long or sum(map(len, self._text)) > MAX_TOKEN:
-            raise ValueError(f"holds a single text or tag of more than {MAX_TOKEN:,} bytes")
+            raise ValueError(said("holds a single text or tag of more than %(most)s bytes",
+                                  most=f"{MAX_TOKEN:,}"))  # fmt: skip
         if len(self._names) > MAX_NAMES or len(self._attributes) > MAX_NAMES:
-            raise ValueError(f"holds XML of more than {MAX_NAMES:,} different names")
+            raise ValueError(
+                said("holds XML of more than %(most)s different names", most=f"{MAX_NAMES:,}")
+            )
 
     def read(self, pieces: Iterable[bytes]) -> None:
         """Read all of it."""
@@ -72,7 +79,7 @@ class XmlPart:
     def _started(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise ValueError(f"holds XML nested more than {MAX_DEPTH} deep")
+            raise ValueError(said("holds XML nested more than %(most)s deep", most=MAX_DEPTH))
         self._attributes.update(attributes)
         self.start(self._names[name], attributes)
 
@@ -81,7 +88,7 @@ class XmlPart:
         self.end(self._names[name])
 
     def _refuse(self, *_: object) -> None:
-        raise ValueError("declares a document type (DOCTYPE), as no spreadsheet program does")
+        raise ValueError(said("declares a document type (DOCTYPE), as no spreadsheet program does"))
 
 
 class _Names(dict[str, str]):

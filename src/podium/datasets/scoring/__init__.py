@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -16,13 +17,15 @@ from numpy.typing import NDArray
 from podium.app import App, Served
 from podium.datasets.dataset import Dataset
 from podium.datasets.place import Rows
+from podium.datasets.reasons import MOST, reason_columns
 from podium.datasets.scoring.answers import Columns, Teller
 from podium.datasets.scoring.keys import keys_of
 from podium.datasets.scoring.pictures import Pictures, model_items, open_pictures, portions
-from podium.datasets.scoring.rows import Chunk, RowReader, add_note
+from podium.datasets.scoring.rows import Chunk, RowReader
 from podium.datasets.sql import answers_table
 from podium.datasets.work import ROW_GROUP, Tally
 from podium.errors import InvalidInput, ModelError, PodiumError
+from podium.messages import Message, joined, said, told_by
 from podium.pipeline import check_rows, images_together
 
 STEPS: Final = 15
@@ -63,6 +66,7 @@ class Scoring:
         self._reasons: dict[int, dict[str, str]] = {}
         self._pace_s = CHUNK_S
         self._done = data.work.scored
+        self._said = set(data.work.reasons)
 
     def run(self, told: Rows) -> None:
         """Score all rows that have no answers yet; what `told` raises ends it.
@@ -100,6 +104,8 @@ class Scoring:
                 self._pace_s = (time.perf_counter() - begun) / steps
                 self._await(adding, told)
                 tables["rows"] = _of_rows(chunk)
+                if new := self._new_reasons(chunk):
+                    tables["reasons"] = reason_columns(new)
                 # While one chunk is written, the models are asked for the next; not the first
                 # one: were the process to die in the second, the next run begins with it, and
                 # what is told of the place is true.
@@ -225,18 +231,29 @@ class Scoring:
         if not isinstance(err, InvalidInput):
             tally.failed += 1
             if tally.failed >= _FAILURES and not tally.answered:
-                raise ModelError(f"{model} fails on every row so far: {reason}") from err
+                raise ModelError(
+                    said("%(model)s fails on every row so far: %(reason)s",
+                         model=model, reason=reason)
+                ) from err  # fmt: skip
         self._reasons.setdefault(int(chunk.places[item]), {})[model] = reason
 
     def _note_reasons(self, chunk: Chunk) -> None:
         """Note why rows of a chunk lack answers: once, where all models say the same."""
         for row, reasons in self._reasons.items():
             if len(reasons) == len(self._data.models) and len(set(reasons.values())) == 1:
-                add_note(chunk.problems, row, next(iter(reasons.values())))
+                chunk.add_problem(row, next(iter(reasons.values())))
                 continue
             for model, reason in reasons.items():
-                add_note(chunk.problems, row, f"{model}: {reason}")
+                told = Message("%(model)s: %(reason)s", {"model": model, "reason": reason})
+                chunk.add_problem(row, told)
         self._reasons.clear()
+
+    def _new_reasons(self, chunk: Chunk) -> dict[str, Message]:
+        """Return what is said of rows of a chunk and of none before, up to MOST in all."""
+        new = {text: one for text, one in chunk.reasons.items() if text not in self._said}
+        new = dict(islice(new.items(), max(0, MOST - len(self._said))))
+        self._said |= new.keys()
+        return new
 
 
 def rows_at_once(app: App, served: Sequence[Served]) -> int:
@@ -254,12 +271,12 @@ def rows_at_once(app: App, served: Sequence[Served]) -> int:
 def _reason(err: Exception) -> str:
     """Return in words why a model has no answer to an item that was asked alone."""
     if isinstance(err, InvalidInput) and all(one.field.startswith("inputs") for one in err.errors):
-        return "; ".join(one.message for one in err.errors)
+        return joined([one.message for one in err.errors], "; ")
     if isinstance(err, PodiumError):
-        return str(err)
+        return told_by(err)
     if isinstance(err, MemoryError):
-        return "the model needs more memory for this row than there is"
-    return f"the model fails on this row: {type(err).__name__}: {err}"
+        return said("the model needs more memory for this row than there is")
+    return said("the model fails on this row: %(error)s", error=f"{type(err).__name__}: {err}")
 
 
 def _of_rows(chunk: Chunk) -> dict[str, NDArray[Any]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from podium.cells import Cell
 from podium.datasets.look import Look, Sample
+from podium.datasets.reasons import reason_of
 from podium.datasets.scoring.rows import Chunk, RowReader
 from podium.datasets.wishes import Staged
 from podium.datasets.work import Work
+from podium.messages import Message
 from podium.signature import Signature
 
 SAMPLES: Final = 5
@@ -28,15 +31,16 @@ def look(signature: Signature, staged: Staged, work: Work) -> Look:
     """Return the first rows as they are understood, and what is wrong in as many as time allows."""
     reader, until = RowReader(signature, staged, work), time.monotonic() + LOOK_S
     samples: tuple[Sample, ...] = ()
-    problems: list[tuple[int, str]] = []
-    warnings: list[tuple[int, str]] = []
+    problems: list[tuple[int, Message]] = []
+    warnings: list[tuple[int, Message]] = []
+    kept = work.reasons
     wrong = warned = known = checked = 0
     while checked < staged.rows and (not checked or time.monotonic() < until):
         chunk = reader.read(checked, checked + _ROWS)
         samples = samples or _samples(chunk, signature, staged, work)
         wrong, warned = wrong + len(chunk.problems), warned + len(chunk.warnings)
-        problems += _first(chunk, chunk.problems, _NAMED - len(problems))
-        warnings += _first(chunk, chunk.warnings, _NAMED - len(warnings))
+        problems += _first(chunk, chunk.problems, kept, _NAMED - len(problems))
+        warnings += _first(chunk, chunk.warnings, kept, _NAMED - len(warnings))
         known += 0 if chunk.truth is None else int(np.count_nonzero(~np.isnan(chunk.truth)))
         checked = chunk.stop
     return Look(
@@ -45,8 +49,12 @@ def look(signature: Signature, staged: Staged, work: Work) -> Look:
     )  # fmt: skip
 
 
-def _first(chunk: Chunk, told: dict[int, str], most: int) -> list[tuple[int, str]]:
-    return [(chunk.start + row + 1, told[row]) for row in sorted(told)[:most]]
+def _first(
+    chunk: Chunk, told: dict[int, str], kept: Mapping[str, str], most: int
+) -> list[tuple[int, Message]]:
+    """Return what is told of the first rows; why rows cannot be read is `kept` in the work."""
+    return [(chunk.start + row + 1, chunk.reasons.get(told[row]) or reason_of(told[row], kept))
+            for row in sorted(told)[:most]]  # fmt: skip
 
 
 def _samples(

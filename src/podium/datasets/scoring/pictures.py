@@ -12,6 +12,7 @@ from podium.datasets.reading.archive import PIECE, Archive
 from podium.datasets.reading.images import IMAGE, tables_in
 from podium.datasets.wishes import Staged
 from podium.errors import FieldError
+from podium.messages import said, told_by
 from podium.pipeline.columns import Columns
 from podium.pipeline.decode import Items, read_images
 from podium.pipeline.photo import peek
@@ -98,11 +99,12 @@ class _InArchive:
         """Return a picture by its path in the archive, or from the folder of its CSV file."""
         found = self._find(name)
         if found is None:
-            return FieldError(IMAGE, f"there is no file {printable(name)!r} in the archive")
+            reason = said("there is no file %(name)s in the archive", name=repr(printable(name)))
+            return FieldError(IMAGE, reason)
         try:
             return self._archive.read(found, self._limit)
         except ValueError as err:
-            return FieldError(IMAGE, str(err))
+            return FieldError(IMAGE, told_by(err))
 
     def beginning(self, name: str) -> tuple[bytes, int]:
         """Return the first bytes of a picture and the size of its file."""
@@ -139,12 +141,15 @@ class _OnDisk:
         file = self._folder / name.strip()
         try:
             if not file.is_file():
-                return FieldError(IMAGE, f"there is no file {printable(name)!r} in {self._folder}")
+                return FieldError(IMAGE, said("there is no file %(name)s in %(folder)s",
+                                              name=repr(printable(name)),
+                                              folder=self._folder))  # fmt: skip
             if file.stat().st_size > self._limit:
-                return FieldError(IMAGE, f"has more than {Size(self._limit)} ([limits] upload)")
+                return FieldError(IMAGE, said("has more than %(limit)s ([limits] upload)",
+                                              limit=Size(self._limit)))  # fmt: skip
             return file.read_bytes()
         except (OSError, ValueError) as err:
-            return FieldError(IMAGE, f"cannot be read: {err}")
+            return FieldError(IMAGE, said("cannot be read: %(reason)s", reason=told_by(err)))
 
     def beginning(self, name: str) -> tuple[bytes, int]:
         """Return the first bytes of a picture and the size of its file."""

@@ -24,11 +24,13 @@ from podium.cells import (
     check_cell,
     read_cell,
 )
+from podium.datasets.reasons import MOST, Reasons
 from podium.datasets.sql import is_missing, quoted
 from podium.datasets.wishes import Staged
 from podium.datasets.work import Work
 from podium.errors import FieldError, InvalidInput, nearest
 from podium.labelled import place_of
+from podium.messages import Message, joined, said, told_by
 from podium.pipeline.columns import Columns
 from podium.signature import Signature
 from podium.spec import Feature
@@ -48,8 +50,8 @@ class Chunk:
 
     `places` are the rows that have an item, counted from `start`; `items` are theirs: features,
     texts or the names of images. `problems` say why a row has none, `warnings` what else to know
-    of a row. `truth` is the index of each row's label or its value, NaN where there is none; None
-    for a data set without answers.
+    of a row, and `reasons` are both for a translation. `truth` is the index of each row's label or
+    its value, NaN where there is none; None for a data set without answers.
     """
 
     start: int
@@ -59,6 +61,7 @@ class Chunk:
     truth: Floats | None = None
     problems: dict[int, str] = field(default_factory=dict)
     warnings: dict[int, str] = field(default_factory=dict)
+    reasons: Reasons = field(default_factory=Reasons)
 
     def taken(self, which: NDArray[np.intp]) -> Columns | list[str]:
         """Return some of the items."""
@@ -66,10 +69,19 @@ class Chunk:
             return self.items.taken(which)
         return [self.items[index] for index in which]
 
+    def add_problem(self, row: int, told: str) -> None:
+        """Add why a row has no answer."""
+        self._add(self.problems, row, told)
 
-def add_note(notes: dict[int, str], row: int, told: str) -> None:
-    """Add what is told of a row to what is told of it already."""
-    notes[row] = f"{notes[row]}; {told}" if row in notes else told
+    def add_warning(self, row: int, told: str) -> None:
+        """Add what to know of a row."""
+        self._add(self.warnings, row, told)
+
+    def _add(self, notes: dict[int, str], row: int, told: str) -> None:
+        if row in notes:
+            before = notes[row]
+            told = joined([self.reasons.get(before, before), told], "; ")
+        notes[row] = self.reasons.noted(told)
 
 
 class RowReader:
@@ -80,6 +92,7 @@ class RowReader:
         query = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'input'"
         types = work.query(query)
         self._types = dict(zip(types["column_name"], types["data_type"], strict=True))
+        self._left = MOST
         # A column may hold the same wrong value a million times.
         self._code = lru_cache(_REMEMBERED)(self._one_code)
         self._label = lru_cache(_REMEMBERED)(self._one_label)
@@ -102,7 +115,7 @@ class RowReader:
         places = [self._column(feature.name) for feature in features]
         columns, mistakes = self._codes(chunk, features, places)
         for row, errors in mistakes.items():
-            chunk.problems[row] = str(InvalidInput(errors))
+            chunk.add_problem(row, told_by(InvalidInput(errors)))
         chunk.places = _others(chunk)
         chunk.items = Columns(features, columns).taken(chunk.places)
         self._add_cautions(chunk, columns)
@@ -146,7 +159,9 @@ class RowReader:
         try:
             cell = check_cell(feature, read_cell(feature, text.strip(), self.staged.decimal_comma))
         except ValueError as err:
-            return str(err)
+            # A Message takes ten times the room of its text, and later ones are not kept.
+            self._left -= 1
+            return told_by(err) if self._left >= 0 else str(err)
         return _code(feature, cell)
 
     def _add_cautions(self, chunk: Chunk, columns: Sequence[Floats]) -> None:
@@ -159,8 +174,8 @@ class RowReader:
         rows = np.flatnonzero(outside)
         items = Columns(features, columns).taken(rows)
         for row, item in zip(rows.tolist(), items, strict=True):
-            told = (f"{one.field}: {one.message}" for one in self.signature.cautions(item))
-            chunk.warnings[row] = "; ".join(told)
+            told = [_on(one.field, one.message) for one in self.signature.cautions(item)]
+            chunk.add_warning(row, joined(told, "; "))
 
     def _add_texts(self, chunk: Chunk) -> None:
         (column,) = (f"c{i}" for i, one in enumerate(self.staged.columns) if one.feature)
@@ -169,7 +184,7 @@ class RowReader:
             try:
                 items.append(self.signature.check_text(text) if self.signature.text else text)
             except ValueError as err:
-                chunk.problems[row] = f"text: {err}"
+                chunk.add_problem(row, _on("text", told_by(err)))
         chunk.places, chunk.items = _others(chunk), items
 
     def _add_truth(self, chunk: Chunk, place: int) -> None:
@@ -182,7 +197,7 @@ class RowReader:
         else:
             chunk.truth, wrong = self._labels(chunk, column)
         for row, reason in wrong.items():
-            add_note(chunk.warnings, row, f"{self.staged.columns[place].name}: {reason}")
+            chunk.add_warning(row, _on(self.staged.columns[place].name, reason))
 
     def _labels(self, chunk: Chunk, column: str) -> tuple[Floats, dict[int, str]]:
         """Return the indices of a column's labels, and of cells that hold another one why."""
@@ -206,7 +221,8 @@ class RowReader:
             return float(place)
         if text in MISSING:
             return np.nan
-        return f"{text[:80]!r} is none of the labels.{nearest(text, self.signature.labels)}"
+        return said("%(found)s is none of the labels.%(hint)s", found=repr(text[:80]),
+                    hint=nearest(text, self.signature.labels))  # fmt: skip
 
     def _texts(
         self, chunk: Chunk, column: str, rows: NDArray[np.intp]
@@ -245,6 +261,10 @@ class RowReader:
         # DuckDB also takes "1_000" and "+-5".
         odd = f"contains({text}, '_') OR contains({text}, '+-')"
         return f"CASE WHEN {odd} THEN NULL ELSE TRY_CAST({plain} AS DOUBLE) END"
+
+
+def _on(column: str, told: str) -> Message:
+    return Message("%(column)s: %(message)s", {"column": column, "message": told})
 
 
 def _place_sql(text: str, names: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from podium.datasets.sql import answers_table, between, identifier, is_missing, 
 from podium.datasets.wishes import Staged
 from podium.datasets.work import ROW_GROUP, Work, group_rows
 from podium.datasets.writing.spreadsheet import neutral, neutral_sql
+from podium.messages import Message, said
 from podium.signature import Signature
 
 _PREFIX: Final = "podium"
@@ -62,14 +63,15 @@ class Export:
         self.prefix = next(one for one in prefixes if own.isdisjoint(f"{one}_{n}" for n in told))
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Message, ...]:
         """What of the results is named otherwise than one would expect, in words."""
         if self.prefix == _PREFIX:
             return ()
         return (
-            f"The data set has columns of its own that are called as the results would be: what "
-            f"the models say stands in columns that begin with {self.prefix}_ instead.",
-        )
+            said("The data set has columns of its own that are called as the results would be: "
+                 "what the models say stands in columns that begin with %(prefix)s instead.",
+                 prefix=f"{self.prefix}_"),
+        )  # fmt: skip
 
     def write(self, file: Path, kind: Format, told: Rows = lambda *_: None) -> None:
         """Write the results of all rows; `file` is there whole or not at all.

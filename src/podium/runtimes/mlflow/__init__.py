@@ -63,15 +63,12 @@ def load(source: Source) -> Model:
         ModelError: it is damaged, or its framework cannot load it.
     """
     folder = source.file
-    with needs(folder, "MLflow model folder", "mlflow"):
-        import yaml  # noqa: F401
-    told = read(folder)
+    told = _told(folder)
     inner = _inner(told)
     risk = _risk(told, inner)
-    if risk:
-        require_trust(source, files(folder), risk, _REMEDY)
-        if told.code is not None:
-            sys.path.append(str(told.code.resolve()))
+    _require_trust(source, risk)
+    if risk and told.code is not None:
+        sys.path.append(str(told.code.resolve()))
     if inner is None:
         return load_program(source, told)
     own = sha256(inner, folder_files(inner) if inner.is_dir() else [inner])
@@ -90,6 +87,35 @@ def load(source: Source) -> Model:
 def files(file: Path) -> tuple[Path, ...]:
     """Return all files of the folder."""
     return folder_files(file)
+
+
+def check_trust(source: Source) -> None:
+    """Raise UntrustedModel if the folder is a program for which nobody vouches."""
+    told = _told(source.file)
+    _require_trust(source, _risk(told, _inner(told)))
+
+
+def inner_runtime(folder: Path) -> str | None:
+    """Return the runtime of the model in a folder; None where MLflow itself loads a program.
+
+    Raises:
+        MissingExtra: PyYAML, which comes with MLflow, is not installed.
+        ModelError: the folder is damaged.
+    """
+    told = _told(folder)
+    inner = _inner(told)
+    return None if inner is None else _runtime(told, inner)
+
+
+def _told(folder: Path) -> MLmodel:
+    with needs(folder, "MLflow model folder", "mlflow"):
+        import yaml  # noqa: F401
+    return read(folder)
+
+
+def _require_trust(source: Source, risk: str) -> None:
+    if risk:
+        require_trust(source, files(source.file), risk, _REMEDY)
 
 
 def _inner(told: MLmodel) -> Path | None:

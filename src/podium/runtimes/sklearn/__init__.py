@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from podium.errors import ModelError, PodiumError
 from podium.runtimes.base import Arrays, Model, Source, Task, TensorSpec, needs
+from podium.runtimes.sklearn import pickles
 from podium.runtimes.sklearn.answers import Answer, find_answer
 from podium.runtimes.sklearn.audit import reachable
 from podium.runtimes.sklearn.columns import Table
-from podium.runtimes.sklearn.pickles import load_pickle
 from podium.runtimes.sklearn.skops_file import load_skops
 from podium.runtimes.sklearn.steps import VECTORIZERS, kinds_of, table_of, vectorizer_of
 
@@ -65,12 +65,12 @@ def load_estimator(source: Source) -> tuple[Any, tuple[str, ...]]:
         ModelError: as `load` says.
     """
     file = source.file
-    pickled = file.suffix.lower() != ".skops" and not zipfile.is_zipfile(file)
+    pickled = _is_pickle(file)
     with needs(file, "scikit-learn model", "sklearn"):
         import sklearn.base  # noqa: F401  what is missing is said before anything else
 
         import_module("joblib" if pickled else "skops.io")
-    estimator, notes = load_pickle(source) if pickled else load_skops(file)
+    estimator, notes = pickles.load_pickle(source) if pickled else load_skops(file)
     for part in reachable(estimator):
         _tame(source, part)
     return _best(file, estimator), notes
@@ -79,6 +79,12 @@ def load_estimator(source: Source) -> tuple[Any, tuple[str, ...]]:
 def files(file: Path) -> tuple[Path, ...]:
     """Return the file alone: it refers to no other."""
     return (file,)
+
+
+def check_trust(source: Source) -> None:
+    """Raise UntrustedModel if the file is a pickle for which nobody vouches."""
+    if _is_pickle(source.file):
+        pickles.check_trust(source)
 
 
 def export_onnx(source: Source, _example: Arrays, file: Path) -> None:
@@ -141,6 +147,10 @@ def _best(file: Path, estimator: Any) -> Any:
     if not hasattr(estimator, "best_estimator_"):
         raise ModelError(f"{file.name}: the {type(estimator).__name__} is not fitted")
     return estimator.best_estimator_
+
+
+def _is_pickle(file: Path) -> bool:
+    return file.suffix.lower() != ".skops" and not zipfile.is_zipfile(file)
 
 
 def _adapt(source: Source, estimator: Any, notes: tuple[str, ...]) -> SklearnModel:

@@ -18,6 +18,11 @@ _RISK: Final = "is a pickle, which runs code when it is loaded"
 _REMEDY: Final = 'Save the model as data: skops.io.dump(model, "model.skops").'
 
 
+def check_trust(source: Source) -> None:
+    """Raise UntrustedModel if nobody vouches for a pickle."""
+    require_trust(source, [source.file], _RISK, _REMEDY)
+
+
 def load_pickle(source: Source) -> tuple[Any, tuple[str, ...]]:
     """Return what a pickle holds, and notes on its version; the maker's modules may be in it.
 
@@ -28,7 +33,7 @@ def load_pickle(source: Source) -> tuple[Any, tuple[str, ...]]:
     import joblib
 
     name = source.file.name
-    require_trust(source, [source.file], _RISK, _REMEDY)
+    check_trust(source)
     data = source.file.read_bytes()
     # What is run are the bytes that were hashed, not what a name stands for a moment later.
     if hashlib.sha256(data).hexdigest() != source.trust:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403  # its errors alone
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -33,6 +33,7 @@ _WORDS: Final[dict[Kind, str]] = {
     "saved": "weights of torch.save",
     "safetensors": "weights in safetensors",
 }
+_PROGRAM: Final = object()
 
 
 def load(source: Source) -> Model:
@@ -61,6 +62,16 @@ def load(source: Source) -> Model:
 def files(file: Path) -> tuple[Path, ...]:
     """Return the file alone: none of PyTorch's formats refers to another."""
     return (file,)
+
+
+def check_trust(source: Source) -> None:
+    """Raise UntrustedModel if the file is a program, or a pickle, and nobody vouches for it."""
+    kind = kind_of(source.file)
+    if kind == "torchscript":
+        _require_trust_of_script(source)
+    elif kind == "saved":
+        with needs(source.file, _WORDS[kind], "torch"):
+            _weights(source)
 
 
 def export_onnx(source: Source, example: Arrays, file: Path) -> None:
@@ -237,10 +248,14 @@ def _array(tensor: Any) -> NDArray[Any]:
     return array
 
 
+def _require_trust_of_script(source: Source) -> None:
+    require_trust(source, (source.file,), "is TorchScript, which is a program", EXPORT)
+
+
 def _scripted(source: Source) -> Any:
     import torch
 
-    require_trust(source, (source.file,), "is TorchScript, which is a program", EXPORT)
+    _require_trust_of_script(source)
     try:
         with warnings.catch_warnings(), source.file.open("rb") as stream:
             warnings.simplefilter("ignore")
@@ -252,14 +267,20 @@ def _scripted(source: Source) -> Any:
 def _saved(source: Source) -> Any:
     import torch
 
+    weights = _weights(source)
+    content = _unpickled(source) if weights is _PROGRAM else weights
+    return content if isinstance(content, torch.nn.Module) else build_module(source, content)
+
+
+def _weights(source: Source) -> Any:
+    """Return what torch.save wrote, or _PROGRAM where it is one that somebody vouches for."""
     try:
         with source.file.open("rb") as stream:
-            content = load_weights(stream, source.file.name)
+            return load_weights(stream, source.file.name)
     except pickle.UnpicklingError as err:
         remedy = f'Save its weights alone: torch.save(model.state_dict(), "weights.pt"). {EXPORT}'
         require_trust(source, (source.file,), str(err), remedy)
-        content = _unpickled(source)
-    return content if isinstance(content, torch.nn.Module) else build_module(source, content)
+        return _PROGRAM
 
 
 def _unpickled(source: Source) -> Any:
@@ -269,7 +290,8 @@ def _unpickled(source: Source) -> Any:
     try:
         with warnings.catch_warnings(), source.file.open("rb") as stream:
             warnings.simplefilter("ignore")
-            return torch.load(stream, map_location="cpu", weights_only=False)
+            # The maker has said that this file may run: trust.
+            return torch.load(stream, map_location="cpu", weights_only=False)  # nosec B614
     except Exception as err:  # whatever the pickle runs into
         raise ModelError(
             f"{source.file.name} cannot be unpickled: {reason(err)}. Its classes are looked for in "

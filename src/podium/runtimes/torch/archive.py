@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
+import pickle  # nosec B403  # its errors alone
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403  # its errors alone
 import re
 import warnings
 from collections.abc import Sequence

@@ -70,7 +70,7 @@ def find_together(model: TorchModel) -> Together | None:
     for repeated in (False, True):
         try:
             drawn = _drawn_a_pass(model, repeated)
-        except Exception:  # noqa: S112  vmap raises whatever it meets
+        except Exception:  # noqa: S112  # nosec B112  # vmap raises whatever it meets
             continue
         if drawn:
             return Together(2, max(1, _DRAWN_AT_ONCE // drawn), repeated)

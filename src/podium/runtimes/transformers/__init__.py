@@ -223,7 +223,7 @@ def _image(folder: Path, stage: Path, channels: int) -> tuple[Image | None, tupl
     if not any((stage / name).is_file() for name in PROCESSORS):
         return None, (f"{folder.name} holds no {PROCESSORS[0]}: [image] is not known from it.",)
     try:
-        processor = AutoImageProcessor.from_pretrained(
+        processor = AutoImageProcessor.from_pretrained(  # nosec B615  # of this folder
             stage, backend="pil", local_files_only=True, trust_remote_code=False
         )
         settings = processor.to_dict() if isinstance(processor, BaseImageProcessor) else {}
@@ -285,7 +285,7 @@ def _tokenizer(folder: Path, stage: Path, module: Any) -> Any:
     if not any(file for pattern in _VOCABULARIES for file in stage.glob(pattern)):
         raise ModelError(f"{folder.name} holds no tokenizer. Save the one of the training beside "
                          "the weights: tokenizer.save_pretrained(folder)")  # fmt: skip
-    tokenizer = AutoTokenizer.from_pretrained(
+    tokenizer = AutoTokenizer.from_pretrained(  # nosec B615  # of this folder
         stage, config=module.config, local_files_only=True, trust_remote_code=False
     )
     if not getattr(tokenizer, "is_fast", False):

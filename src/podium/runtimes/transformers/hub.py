@@ -33,7 +33,7 @@ def download(name: str, folder: Path) -> Path:
     if folder.is_dir() and any(folder.iterdir()):
         raise ModelError(f"{folder} is not empty; a model is downloaded into a new folder.")
     try:
-        huggingface_hub.snapshot_download(
+        huggingface_hub.snapshot_download(  # nosec B615  # data alone
             name,
             local_dir=folder,
             allow_patterns=list(_DATA),

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from io import BytesIO
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qs
 
-import msgspec
 from flask import (
     Blueprint,
     Flask,
@@ -27,8 +27,9 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from podium.app import App
-from podium.datasets.findings import Findings
+from podium.datasets.findings import Findings, read_findings
 from podium.errors import (
+    DatasetsOff,
     FieldError,
     InvalidInput,
     Overloaded,
@@ -40,7 +41,7 @@ from podium.jobs.job import WAITING, Job
 from podium.jobs.sweep import end
 from podium.messages import said
 from podium.web.datasets.answer import accepted_of, answer_of, figures_of
-from podium.web.datasets.pages import gone_page, job_page, template_csv, upload_page
+from podium.web.datasets.pages import gone_page, job_page, off_page, template_csv, upload_page
 from podium.web.datasets.table import rows_file
 from podium.web.datasets.upload import Fields, Received, clean_name, receive
 from podium.web.datasets.wanted import asked_rows
@@ -85,6 +86,15 @@ class Desk:
         """
         return self._store.get()
 
+    def states(self) -> dict[str, int]:
+        """Return how many data sets are in each state; nothing where none has ever come.
+
+        Raises:
+            Overloaded: the database cannot be used now.
+        """
+        came = self.state.database or any(self.state.datasets.glob("*"))
+        return self.store.count_by_state() if came else {}
+
     @contextmanager
     def taking(self) -> Iterator[str]:
         """Hold a place for one upload, and yield its id; what fails leaves nothing on disk.
@@ -122,11 +132,17 @@ class Desk:
         """Return what was found; None until the job is done."""
         if job.state != "done":
             return None
+        file = self.state.place(job.id).findings
         try:
-            found = self.state.place(job.id).findings.read_bytes()
+            return _found(file, file.stat().st_mtime_ns)
         except FileNotFoundError as err:  # removed meanwhile
             raise UnknownDataset from err
-        return msgspec.json.decode(found, type=Findings)
+
+
+@lru_cache(maxsize=4)
+def _found(file: Path, _changed_ns: int) -> Findings:
+    """Return what a file tells: who pages through rows asks again and again, at 20 ms a time."""
+    return read_findings(file.read_bytes())
 
 
 def add_datasets(flask: Flask, app: App, state: StateFolder, threads: int) -> None:
@@ -144,6 +160,17 @@ def desk() -> Desk:
     """Return where the current application's data sets are."""
     found: Desk = current_app.extensions["podium.datasets"]
     return found
+
+
+@datasets.before_request
+def refuse_all_if_off() -> Response | None:
+    """Say that no data set is taken, where that is so."""
+    app = desk().app
+    if app.takes_datasets:
+        return None
+    if wants_page():
+        return off_page()
+    raise DatasetsOff(app.spec.limits.rows)
 
 
 @datasets.errorhandler(UnknownDataset)

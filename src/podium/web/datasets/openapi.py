@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from podium.app import App
+from podium.cells import FALSE, TRUE
 from podium.web.datasets.answer import AcceptedAnswer, DatasetAnswer
 from podium.web.datasets.upload import FIELD
 from podium.web.datasets.wanted import VIEWS
@@ -23,6 +24,7 @@ _ERRORS: Final = {
     413: "The body is larger than the limit; nothing is kept.",
     415: "The content type is not read.",
     422: "The file is missing or empty, or a parameter is wrong; each is named.",
+    500: "The database of data sets is damaged; the server's log says more.",
     503: "No room now; try again after Retry-After seconds.",
     507: "The server's disk is full; nothing is kept.",
 }
@@ -41,7 +43,7 @@ class Schemas(NamedTuple):
 def dataset_paths(app: App, schemas: Schemas) -> Described:
     """Return the addresses of data sets by path."""
     known = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    errors = _errors(schemas, 404, 409, 503)
+    errors = _errors(schemas, 404, 409, 500, 503)
     under: dict[str, Described] = {
         "": {"get": _following(schemas), "delete": _ending(schemas)},
         "/start": {"post": _starting(app, schemas)},
@@ -78,6 +80,7 @@ def _sending(app: App, schemas: Schemas) -> Described:
     form = {
         "type": "object",
         "required": [FIELD],
+        "additionalProperties": False,
         "properties": {
             FIELD: {"type": "string", "format": "binary"},
             **{one["name"]: one["schema"] for one in wishes},
@@ -89,12 +92,18 @@ def _sending(app: App, schemas: Schemas) -> Described:
             **_answers("It is taken; Location is where to follow it.", schemas.told),
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
-        **_errors(schemas, 400, 404, 413, 415, 422, 503, 507),
+        **_errors(schemas, 400, 404, 413, 415, 422, 500, 503, 507),
     }
     summary = "Send a data set to be scored."
     return {
         **_operation("send_dataset", summary, responses, wishes),
-        "requestBody": {"required": True, "content": {MULTIPART: {"schema": form}, **raw}},
+        "requestBody": {
+            "required": True,
+            "content": {
+                MULTIPART: {"schema": form, "encoding": {FIELD: {"contentType": ", ".join(kinds)}}},
+                **raw,
+            },
+        },
     }
 
 
@@ -102,7 +111,7 @@ def _following(schemas: Schemas) -> Described:
     responses = {
         "200": _answers("The data set, with an ETag.", schemas.told),
         "304": {"description": "Nothing has changed since the ETag in If-None-Match."},
-        **_errors(schemas, 404, 503),
+        **_errors(schemas, 404, 500, 503),
     }
     return _operation("dataset", "Where a data set stands; then what was found.", responses)
 
@@ -111,7 +120,7 @@ def _ending(schemas: Schemas) -> Described:
     responses = {
         "200": _answers("It is cancelled.", schemas.told),
         "204": {"description": "It is removed."},
-        **_errors(schemas, 404, 409, 503),
+        **_errors(schemas, 404, 409, 500, 503),
     }
     return _operation("end_dataset", "Cancel one that has not ended; remove one that has.",
                       responses)  # fmt: skip
@@ -121,7 +130,7 @@ def _starting(app: App, schemas: Schemas) -> Described:
     wishes = [one for one in _parameters(app) if one["name"] in WISHES]
     responses = {
         "202": _answers("It is queued.", schemas.told),
-        **_errors(schemas, 404, 409, 422, 503),
+        **_errors(schemas, 404, 409, 422, 500, 503),
     }
     summary = "Start one that is ready; go on with one that failed."
     return _operation("start_dataset", summary, responses, wishes)
@@ -154,7 +163,7 @@ def _figure(schemas: Schemas) -> Described:
     ]  # fmt: skip
     responses = {
         "200": _answers("The specification.", {"type": "object"}),
-        **_errors(schemas, 404, 409, 503),
+        **_errors(schemas, 404, 409, 500, 503),
     }
     summary = "A figure as a Vega-Lite specification."
     return _operation("dataset_figure", summary, responses, parameters)
@@ -173,7 +182,7 @@ def _parameters(app: App) -> list[Described]:
         ("seed", "Decides what a stochastic model draws.",
          {"type": "integer", "minimum": 0, "default": 0}),
         ("start", "false: its columns are looked at, and it waits to be started.",
-         {"type": "boolean", "default": True}),
+         {"type": "string", "enum": [*TRUE, *FALSE], "default": TRUE[0]}),
         ("name", "The file's name, where it is sent alone.", {"type": "string"}),
     ]  # fmt: skip
     return [{"name": name, "in": "query", "description": about, "schema": schema}

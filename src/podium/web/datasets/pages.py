@@ -23,6 +23,7 @@ from podium.datasets.findings import Findings
 from podium.datasets.look import Look
 from podium.datasets.place import Place
 from podium.jobs.job import Job
+from podium.messages import heard
 from podium.web.datasets.answer import AcceptedAnswer
 from podium.web.datasets.job import job_view
 from podium.web.datasets.numbers import numbers_of
@@ -72,6 +73,11 @@ def gone_page() -> Response:
     return make_response(render_template(template, kept=kept), 404)
 
 
+def off_page() -> Response:
+    """Return the page in place of all others where no data set is taken."""
+    return make_response(render_template("datasets/off.html"), 404)
+
+
 def template_csv(accepted: AcceptedAnswer) -> str:
     """Return a table's header: the columns that are needed, then the target's."""
     text = io.StringIO()
@@ -89,6 +95,6 @@ def _if_changed(text: str) -> AnyResponse:
 def _look(place: Place) -> Look | None:
     """Return what the rows of a data set look like; None where nobody has looked."""
     try:
-        return msgspec.json.decode(place.look.read_bytes(), type=Look)
+        return msgspec.json.decode(place.look.read_bytes(), type=Look, dec_hook=heard)
     except FileNotFoundError:
         return None

@@ -17,11 +17,12 @@ from podium.datasets.findings import Findings
 from podium.web.datasets.numbers import numbers_of
 from podium.web.datasets.view import by_reason, findings_view
 from podium.web.language import let_templates_say, translated
+from podium.web.words import without_keys
 
 _WEB: Final = Path(__file__).parents[1]
 _SCRIPTS: Final = ("vendor/vega.min.js", "vendor/vega-lite.min.js", "vendor/vega-embed.min.js",
                    "figures.js")  # fmt: skip
-_STYLES: Final = ("page.css", "report.css")
+_STYLES: Final = ("page.css", "datasets.css", "report.css")
 _MOST_COLUMNS: Final = 200
 """Of more columns the first are listed."""
 
@@ -48,6 +49,7 @@ def _template() -> Template:
                       trim_blocks=True, lstrip_blocks=True, finalize=translated,
                       extensions=["jinja2.ext.i18n"])  # fmt: skip
     let_templates_say(env)
+    env.filters["without_keys"] = without_keys
     env.globals |= {"numbers_of": numbers_of, "by_reason": by_reason}
     return env.get_template("datasets/report.html")
 

@@ -33,7 +33,7 @@ _MOST_TEXTS: Final = 10_000
 
 
 class Row(NamedTuple):
-    """A row by its number, from 1, with its cells; `error` says why it has no answer."""
+    """A row by its number, from 1, with its cells; `error` says why a model gave no answer."""
 
     number: int
     cells: tuple[Any, ...]
@@ -44,8 +44,8 @@ class Row(NamedTuple):
 class Found(NamedTuple):
     """One page of `pages`: the keys of its columns and its rows; how many rows each view has.
 
-    `measure` is the column that tells how unsure an answer is: "probability", "std", or "width"
-    for the width of the interval.
+    `more` of the file's own columns are left out. `measure` is the column that tells how unsure an
+    answer is: "probability", "std", or "width" for the width of the interval.
     """
 
     wanted: Wanted
@@ -101,10 +101,9 @@ class Rows:
         pages = max(1, -(-counts[self.wanted.view] // PAGE_ROWS))
         wanted = self.wanted._replace(page=min(max(1, self.wanted.page), pages))
         places = self._places(wanted.page)
-        keys = self._shown(places)
-        rows = self._read(places, keys[:most_columns])
-        return Found(wanted, keys[:most_columns], tuple(rows), counts, self._measure,
-                     max(0, len(keys) - most_columns), pages)  # fmt: skip
+        keys, more = self._shown(places, most_columns)
+        rows = self._read(places, keys)
+        return Found(wanted, keys, tuple(rows), counts, self._measure, more, pages)
 
     def write_csv(self, file: Path, like: Path) -> None:
         """Write all rows of the view in its order, with all columns of the results.
@@ -241,21 +240,26 @@ class Rows:
         found = self._con.execute(query, [PAGE_ROWS, PAGE_ROWS * (page - 1)])
         return [place for (place,) in found.fetchall()]
 
-    def _shown(self, places: Sequence[int]) -> tuple[str, ...]:
-        """Return which columns are shown: what is told, the truth, then the file's own.
+    def _shown(self, places: Sequence[int], most: int) -> tuple[tuple[str, ...], int]:
+        """Return which columns are shown, and how many of the file's own are not.
 
-        Where models disagree the answers of the others come next to that of the model.
+        First the answers (where models disagree of all of them) and the truth, then how sure the
+        model is, then the file's own; last what is noted, which comes early where it is looked for.
         """
         target = self._found.staged.target
         told = [self._told[0]]
         if self.wanted.view == "differ":
             told += [f"{ANSWER}{index}" for index in range(len(self._found.models))
                      if index != self._index]  # fmt: skip
-        told += [name for name in self._told[1:] if name in self._filled]
-        if any(row.cells[0] for row in self._read(places, (WARNING,))):
-            told.append(WARNING)
+        if target is not None:
+            told.append(f"c{target}")
+        measures = [name for name in self._told[1:] if name in self._filled]
+        noted = any(row.cells[0] or row.error for row in self._read(places, (WARNING,)))
+        note = (WARNING,) * noted
+        early, late = (note, ()) if self.wanted.view in ("failed", "warned") else ((), note)
         others = [f"c{place}" for place in range(self._own) if place != target]
-        return (*told, *([] if target is None else [f"c{target}"]), *others)
+        shown = others[: max(0, most - len(told) - noted - len(measures))]
+        return (*told, *early, *measures, *shown, *late), len(others) - len(shown)
 
     def _read(self, places: Sequence[int], keys: Sequence[str]) -> Iterator[Row]:
         """Yield some rows; a text is cut beyond what is shown of it."""
@@ -263,7 +267,8 @@ class Rows:
             return
         wrong = self._off if self._found.labels and self._off else "false"
         cells = [f"left({self._sql(key)}, {LONGEST + 1})"
-                 if self._kinds[self._columns[key]] == "VARCHAR" else self._sql(key)
+                 if self._kinds[self._columns[key]] == "VARCHAR" and key != WARNING
+                 else self._sql(key)
                  for key in keys]  # fmt: skip
         columns = ", ".join([NUMBERED, wrong, self._sql(ERROR), *cells])
         which = ", ".join(map(str, places))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +15,11 @@ from flask_babel import gettext as _
 
 from podium.datasets.findings import Findings
 from podium.datasets.place import Place
+from podium.datasets.reasons import reason_of
 from podium.errors import DISK_FULL, Overloaded, StorageFull, UnknownDataset
-from podium.messages import said
-from podium.rounding import percent
-from podium.web.datasets.wanted import ANSWER, LONGEST, PAGE_ROWS, ROW, WARNING, Wanted
+from podium.messages import Message, joined, said
+from podium.web.datasets.cells import are_numbers, column_texts, is_own
+from podium.web.datasets.wanted import ANSWER, PAGE_ROWS, ROW, WARNING, Wanted
 
 if TYPE_CHECKING:
     from podium.web.datasets.rows import Found, Rows
@@ -28,8 +29,6 @@ WAIT_S: Final = 1.0
 _reading, _coming = threading.BoundedSemaphore(2), threading.BoundedSemaphore(4)
 """So many read rows at once in a process, since each takes memory; and with those that wait so
 many, since each keeps a thread from others."""
-_FORMS: Final = (".4g", ".12g")
-"""How a number of a model's is written, and one of the file's own."""
 
 _WORDS: Final[dict[str, Callable[[], str]]] = {
     "label": lambda: _("Answer"),
@@ -42,8 +41,11 @@ _WORDS: Final[dict[str, Callable[[], str]]] = {
     "std": lambda: _("Standard deviation"),
     "lower": lambda: _("Lower end"),
     "upper": lambda: _("Upper end"),
-    WARNING: lambda: _("Warning"),
+    WARNING: lambda: _("Warning or error"),
 }
+
+
+_KINDS: Final = {ROW: "row", "label": "said", "value": "said", WARNING: "why"}
 
 
 class Choice(NamedTuple):
@@ -57,29 +59,30 @@ class Choice(NamedTuple):
 
 
 class Heading(NamedTuple):
-    """A column: its title, where it is sorted by, and how it is sorted now ("" if not)."""
+    """A column: its title, where it is sorted by, and how it is sorted now ("" if not).
+
+    `kind` is "row", "said" (the answer), "why" (warnings and errors) or "".
+    """
 
     key: str
     title: str
     note: str
     address: str
     sorted: str
+    kind: str
+    number: bool
 
 
 class Line(NamedTuple):
-    """A row; without an answer `error` stands in place of the first cells."""
+    """A row by its number, with a cell for each heading but that of the number."""
 
     number: int
     cells: tuple[str, ...]
     wrong: bool
-    error: str
 
 
 class Table(NamedTuple):
-    """One page of the rows, in words.
-
-    The first `told` columns are a model's; `more` of the file's own columns are left out.
-    """
+    """One page of the rows, in words; `more` of the file's own columns are left out."""
 
     views: tuple[Choice, ...]
     models: tuple[Choice, ...]
@@ -90,7 +93,6 @@ class Table(NamedTuple):
     earlier: str
     later: str
     csv: str
-    told: int
     more: int
 
 
@@ -185,12 +187,12 @@ class _Words:
     def table(self) -> Table:
         """Return the table."""
         page, wanted = self._page, self._wanted
-        told = sum(not _is_own(key) and key != WARNING for key in page.keys)
+        columns = [self._texts(place) for place in range(len(page.keys))]
         csv = url_for("datasets.rows_csv", job_id=self._job_id, **self._asked(wanted))
         return Table(
-            tuple(self._views()), tuple(self._models()), tuple(self._headings()),
-            tuple(self._lines(told)), self._order(), self._place(), *self._neighbours(),
-            csv, told, page.more,
+            tuple(self._views()), tuple(self._models()), tuple(self._headings(columns)),
+            tuple(self._lines(columns)), self._order(), self._place(), *self._neighbours(),
+            csv, page.more,
         )  # fmt: skip
 
     def _address(self, wanted: Wanted) -> str:
@@ -226,15 +228,28 @@ class _Words:
             wanted = self._wanted._replace(model=model, page=1)
             yield Choice(model, title, self._address(wanted), model == self._wanted.model)
 
-    def _headings(self) -> Iterator[Heading]:
+    def _texts(self, place: int) -> list[str]:
+        """Return the cells of a column."""
+        key = self._page.keys[place]
+        if key == WARNING:
+            return [self._why(row.error, row.cells[place]) for row in self._page.rows]
+        return column_texts(key, [row.cells[place] for row in self._page.rows])
+
+    def _why(self, *told: str | None) -> Message:
+        """Return what is noted of a row."""
+        reasons = self._found.reasons
+        return joined([reason_of(text, reasons) for text in told if text], "; ")
+
+    def _headings(self, columns: Sequence[Sequence[str]]) -> Iterator[Heading]:
         wanted = self._wanted
-        for key in (ROW, *self._page.keys):
+        for key, texts in zip((ROW, *self._page.keys), ((), *columns), strict=True):
             current = wanted.sort == key
             # Of what tells how sure an answer is, the largest are looked for.
             down = not wanted.down if current else key in ("entropy", "epistemic", "std")
             address = self._address(wanted._replace(sort=key, down=down, page=1))
             way = "descending" if wanted.down else "ascending"
-            yield Heading(key, *self._heading(key), address, way if current else "")
+            yield Heading(key, *self._heading(key), address, way if current else "",
+                          _KINDS.get(key, ""), are_numbers(texts))  # fmt: skip
 
     def _heading(self, key: str) -> tuple[str, str]:
         """Return what a column is called, and what more is said of it."""
@@ -242,18 +257,15 @@ class _Words:
             return _("Row"), ""
         if key.startswith(ANSWER):
             return _("Answer"), list(self._titles.values())[int(key.removeprefix(ANSWER))]
-        if not _is_own(key):
+        if not is_own(key):
             is_one_of_many = self._wanted.view == "differ" and key in ("label", "value")
             return _WORDS[key](), self._titles[self._wanted.model] if is_one_of_many else ""
         column = self._found.staged.columns[int(key[1:])]
         return column.name, _("true answer") if column.is_target else ""
 
-    def _lines(self, told: int) -> Iterator[Line]:
-        for row in self._page.rows:
-            texts = zip(self._page.keys, row.cells, strict=True)
-            cells = tuple(_text(key, cell) for key, cell in texts)
-            unanswered = not any(cells[:told])
-            yield Line(row.number, cells, row.wrong, (row.error or "") if unanswered else "")
+    def _lines(self, columns: Sequence[Sequence[str]]) -> Iterator[Line]:
+        for row, *cells in zip(self._page.rows, *columns, strict=True):
+            yield Line(row.number, tuple(cells), row.wrong)
 
     def _order(self) -> str:
         """Return by what the rows are sorted."""
@@ -294,17 +306,3 @@ class _Words:
         earlier = self._address(self._wanted._replace(page=page - 1)) if page > 1 else ""
         later = self._address(self._wanted._replace(page=page + 1)) if page < last else ""
         return earlier, later
-
-
-def _is_own(key: str) -> bool:
-    return key[:1] == "c" and key[1:].isdecimal()
-
-
-def _text(key: str, value: object) -> str:
-    """Return a cell as it is read; what a model says with 4 digits."""
-    if isinstance(value, float):
-        if value != value:
-            return ""
-        return percent(value) if key == "probability" else f"{value:{_FORMS[_is_own(key)]}}"
-    text = "" if value is None else str(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

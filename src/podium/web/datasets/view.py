@@ -9,7 +9,9 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from podium.datasets.findings import RARE, Comparison, Findings, Metric
+from podium.messages import NOTHING, Message
 from podium.rounding import decimals, percent
+from podium.web.language import translated
 from podium.web.words import number_form
 
 _GROUPS: Final[dict[str, frozenset[str] | None]] = {
@@ -161,7 +163,7 @@ def _note(found: Findings) -> str:
     metrics = [one for model in found.models for one in model.metrics]
     if all(one.low is None for one in metrics):
         return ""
-    ways = list(dict.fromkeys(one.interval for one in metrics if one.interval))
+    ways = [translated(way) for way in dict.fromkeys(one.interval for one in metrics) if way]
     if found.bootstrap:
         drawn = ngettext("%(count)s bootstrap replicate", "%(count)s bootstrap replicates",
                          found.bootstrap, count=f"{found.bootstrap:,}")  # fmt: skip
@@ -205,17 +207,19 @@ def _row(found: Findings, name: str, label: str | None) -> RowView:
     some = max((one for one in metrics if one), key=lambda one: one.value is not None)
     best = _best(found, metrics)
     details = {one.detail for one in metrics if one and one.value is not None}
-    alike = details.pop() if len(details) == 1 else ""
+    alike = details.pop() if len(details) == 1 else NOTHING
     cells = tuple(
-        _cell(one, place == best, "" if alike else one.detail)
+        _cell(one, place == best, NOTHING if alike else one.detail)
         if one and one.value is not None else None
         for place, one in enumerate(metrics)
     )  # fmt: skip
-    title = _("%(metric)s, %(label)s", metric=some.title, label=label) if label else some.title
-    return RowView(title, " ".join(filter(None, (some.about, alike))), cells)
+    title = translated(some.title)
+    if label:
+        title = _("%(metric)s, %(label)s", metric=title, label=label)
+    return RowView(title, " ".join(map(translated, filter(None, (some.about, alike)))), cells)
 
 
-def _cell(metric: Metric, best: bool, detail: str) -> CellView:
+def _cell(metric: Metric, best: bool, detail: Message) -> CellView:
     known = [one for one in (metric.value, metric.low, metric.high) if one is not None]
     if metric.name in _SHARES:
         value, *ends = map(percent, known)
@@ -226,7 +230,7 @@ def _cell(metric: Metric, best: bool, detail: str) -> CellView:
     else:
         value, *ends = map(decimals, known)
     return CellView(value, _("%(low)s to %(high)s", low=ends[0], high=ends[1]) if ends else "",
-                    best, detail)  # fmt: skip
+                    best, translated(detail))  # fmt: skip
 
 
 def _best(found: Findings, metrics: Sequence[Metric | None]) -> int | None:
@@ -266,7 +270,7 @@ def _tells_apart(test: Comparison) -> bool:
 def _compared(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for metric in dict.fromkeys(one.metric for one in comparisons):
         own = [one for one in comparisons if one.metric == metric]
-        yield own[0].title or metric, tuple(one.reading for one in own)
+        yield translated(own[0].title) or metric, tuple(translated(one.reading) for one in own)
 
 
 def _counts(found: Findings) -> Iterator[CountView]:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from flask import current_app
 from msgspec import structs
 from PIL.Image import Image
 
@@ -151,15 +150,6 @@ class History:
         asked = structs.asdict(Options.parse(wishes, self.app.names))
         asked["include"] = ",".join(sorted(asked["include"]))
         return form | {name: [str(asked[name])] for name in wishes if asked[name]}
-
-
-def keep(sent: Form, outcomes: Sequence[Outcome], items: Items) -> dict[str, object]:
-    """Return what the page shows of the link to an answer, which is kept; nothing without history.
-
-    `outcomes` are what the asked models said of the first of the items.
-    """
-    history: History | None = current_app.extensions.get("podium.history")
-    return {} if history is None else {"share": history.keep(sent, outcomes, items)}
 
 
 def _rest_of(answer: KeptAnswer) -> int:

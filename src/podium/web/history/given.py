@@ -5,31 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
 
 from podium.app import App
-from podium.messages import plain
+from podium.messages import heard_in, whole
 from podium.prediction import Answer, ClassAnswer, ValueAnswer
 from podium.web.page.answer import title_of
 from podium.web.page.compared import Outcome
 from podium.web.problem import Problem
 
-_NONE: Final = msgspec.Raw(b"null")
-
 
 class Given(Struct, frozen=True, kw_only=True):
     """What one model said, under the title it had, or the problem for which it gave no answer.
 
-    `meaning` is a digest of the labels, the target and the unit that it was given with.
+    `answer` is what the API gives, as plain data in which texts are Messages. `meaning` is a digest
+    of the labels, the target and the unit that it was given with.
     """
 
     model: str
     title: str
     meaning: str = ""
-    answer: msgspec.Raw = _NONE
+    answer: dict[str, Any] | None = None
     problem: Problem | None = None
 
     @property
@@ -49,7 +48,7 @@ class Given(Struct, frozen=True, kw_only=True):
 def given_json(app: App, outcomes: Sequence[Outcome]) -> str:
     """Return as JSON what models said of one item."""
     given = [_given(app, *outcome) for outcome in outcomes]
-    return msgspec.json.encode(given, enc_hook=plain).decode()
+    return msgspec.json.encode(given, enc_hook=whole).decode()
 
 
 def meaning_of(app: App) -> str:
@@ -60,8 +59,8 @@ def meaning_of(app: App) -> str:
 
 
 def read_given(text: str) -> list[Given]:
-    """Return what models said."""
-    return msgspec.json.decode(text, type=list[Given])
+    """Return what models said; texts that an earlier version kept are plain English."""
+    return msgspec.convert(heard_in(msgspec.json.decode(text)), list[Given])
 
 
 def _given(app: App, name: str, said: Answer | Problem) -> Given:
@@ -69,13 +68,13 @@ def _given(app: App, name: str, said: Answer | Problem) -> Given:
     if isinstance(said, Problem):
         return Given(model=name, title=title, meaning=meaning, problem=said)
     first = structs.replace(said, predictions=said.predictions[:1])
-    encoded = msgspec.json.encode(first, enc_hook=plain)
-    return Given(model=name, title=title, meaning=meaning, answer=msgspec.Raw(encoded))
+    answer = msgspec.to_builtins(first, enc_hook=whole)
+    return Given(model=name, title=title, meaning=meaning, answer=answer)
 
 
-def _answer(kept: msgspec.Raw) -> Answer | None:
-    if kept == _NONE:
+def _answer(kept: dict[str, Any] | None) -> Answer | None:
+    if kept is None:
         return None
     with suppress(msgspec.ValidationError):
-        return msgspec.json.decode(kept, type=ClassAnswer)
-    return msgspec.json.decode(kept, type=ValueAnswer)
+        return msgspec.convert(kept, ClassAnswer)
+    return msgspec.convert(kept, ValueAnswer)

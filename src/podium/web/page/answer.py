@@ -173,7 +173,7 @@ def _draws(app: App, answer: Answer) -> bool | None:
     """Return whether a model's single answers differ by chance; None where that is not known."""
     if answer.model not in app.names or app.version(answer.model) != answer.version:
         return None
-    return app.served(answer.model).pipeline.draws
+    return app.draws(answer.model)
 
 
 def _larger(prediction: Prediction) -> str:

@@ -192,7 +192,8 @@ def form_calls(app: App, form: FormView, address: str, image: str = "") -> list[
         query["include"] = "map"
     # As in what is answered for, whose lines a form ends with CR LF.
     text = form.text.replace("\r\n", "\n")
-    return calls_with(app.signature, values or {"text": text, "image": image}, address, query)
+    return calls_with(app.signature, values or {"text": text, "image": image}, address, query,
+                      app.spec.access.takes_keys)  # fmt: skip
 
 
 def controls_of(signature: Signature) -> dict[str, Control]:

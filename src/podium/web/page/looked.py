@@ -89,11 +89,9 @@ def _ground(app: App, model: str, items: Items, box: Box | None) -> Image:
     sent = items[0]
     if box is not None and isinstance(sent, Image):
         return _fitted(sent)
-    pipeline = app.served(model).pipeline
-    inputs = pipeline.encode(items[:1])
-    pixels = pipeline.maps.picture(inputs).pixels(inputs)[0]
-    image = pipeline.signature.image
-    return _fitted(as_picture(pixels, bgr=image is not None and image.colour == "bgr"))
+    image = app.image_of(model)
+    bgr = image is not None and image.colour == "bgr"
+    return _fitted(as_picture(app.picture(model, items), bgr))
 
 
 def _fitted(image: Image) -> Image:
@@ -136,8 +134,8 @@ def _words(prediction: Prediction, found: OcclusionMap, most: float, weak: bool)
 def _notes(found: OcclusionMap) -> str:
     left = found.rows * found.columns - found.patches
     notes = [
-        _("%(count)s places were covered, one at a time, in %(seconds)s s.",
-          count=found.patches, seconds=f"{found.milliseconds / 1000:.1f}")
+        _("%(count)s places were covered, one at a time, in %(time)s.",
+          count=found.patches, time=_time(found.milliseconds))
     ]  # fmt: skip
     if left > 0:
         notes.append(
@@ -169,3 +167,10 @@ def _places() -> dict[tuple[int, int], str]:
         (1, 0): _("middle left"), (1, 1): _("middle centre"), (1, 2): _("middle right"),
         (2, 0): _("bottom left"), (2, 1): _("bottom centre"), (2, 2): _("bottom right"),
     }  # fmt: skip
+
+
+def _time(milliseconds: float) -> str:
+    """Return how long something took; never that it took no time."""
+    if milliseconds < 100:
+        return _("under 0.1 s")
+    return _("%(seconds)s s", seconds=f"{milliseconds / 1000:.1f}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 from flask_babel import gettext as _
 from msgspec import structs
 
@@ -13,9 +14,9 @@ from podium.errors import FieldError, InvalidInput, RequestError
 from podium.options import Options
 from podium.pipeline.decode import Items
 from podium.web.form import Form, read_form
-from podium.web.history.desk import keep
+from podium.web.noted import noted
 from podium.web.page.answer import MOST_BARS, answer_view
-from podium.web.page.compared import compared_view
+from podium.web.page.compared import Outcome, compared_view
 from podium.web.page.failed import failed_view
 from podium.web.page.form import (
     ALL_MODELS,
@@ -27,10 +28,19 @@ from podium.web.page.form import (
 )
 from podium.web.page.looked import looked_view
 from podium.web.problem import problem_of
+from podium.web.share import ShareView
 from podium.web.site import from_htmx, json_response, refuse_foreign_form, site
 
 Page = tuple[str, int, dict[str, str]]
 """A page, its status and its headers."""
+
+
+class Keeper(Protocol):
+    """What keeps answers, in the extension "podium.history" of the application."""
+
+    def keep(self, sent: Form, outcomes: Sequence[Outcome], items: Items) -> ShareView:
+        """Keep what models said of the first of the items, and return the link to it."""
+
 
 pages = Blueprint("pages", __name__)
 
@@ -100,12 +110,12 @@ def _failed(sent: Form, error: Exception) -> Page:
 def _answer(sent: Form) -> dict[str, object]:
     """Return what the page shows of the one chosen model's answer."""
     app = site().app
-    items, answer = _answered(sent, {"samples"})
+    items, answer = _answered(sent, app.ends(), {"samples"})
     looked = looked_view(app, answer, items)
     return {
         "answer": answer_view(app, answer)._replace(looked=looked),
         "preview": _preview(items),
-        **keep(sent, [(answer.model, answer)], items),
+        **_keep(sent, [(answer.model, answer)], items),
     }
 
 
@@ -116,11 +126,12 @@ def _compare(sent: Form) -> dict[str, object]:
         Exception: what the first model raised, when none answered.
     """
     app = site().app
+    ends = app.ends()
     outcomes: list[tuple[str, Answered | Exception]] = []
     for name in app.names:
         one = Form(sent.fields | {"model": [name]}, sent.files)
         try:
-            outcomes.append((name, _answered(one)))
+            outcomes.append((name, _answered(one, ends)))
         except Exception as err:  # whatever a model raises stays in its row
             outcomes.append((name, err))
     answered = [found for _, found in outcomes if not isinstance(found, Exception)]
@@ -134,11 +145,11 @@ def _compare(sent: Form) -> dict[str, object]:
     return {
         "compared": compared_view(app, rows),
         "preview": _preview(items),
-        **keep(sent, rows, items),
+        **_keep(sent, rows, items),
     }
 
 
-def _answered(sent: Form, include: Collection[str] | None = None) -> Answered:
+def _answered(sent: Form, ends: float, include: Collection[str] | None = None) -> Answered:
     """Return the answer to a form, which includes what is given beside what the form asks for.
 
     Then it has as many classes as the page shows. Without `include` the form's own wishes for more
@@ -155,7 +166,13 @@ def _answered(sent: Form, include: Collection[str] | None = None) -> Answered:
         top = options.top or MOST_BARS
         return items, structs.replace(options, include=options.include | set(include), top=top)
 
-    return app.answer(decode)
+    return app.answer(noted(request.environ, app, decode), ends)
+
+
+def _keep(sent: Form, outcomes: Sequence[Outcome], items: Items) -> dict[str, object]:
+    """Return what the page shows of the link to an answer; nothing where none is kept."""
+    keeper: Keeper | None = current_app.extensions.get("podium.history")
+    return {} if keeper is None else {"share": keeper.keep(sent, outcomes, items)}
 
 
 def _preview(items: Items) -> str | None:

@@ -18,7 +18,7 @@
   // What the form holds, as far as the answer depends on it.
   function held() {
     const parts = [...new FormData(form)].filter(([name]) => name !== "model" || !every);
-    return JSON.stringify(parts.map(([name, value]) => [name, value.name ?? value, value.size, value.lastModified]));
+    return JSON.stringify(parts.map(([name, value]) => [name, value.name ?? value, value.size, value.size && value.lastModified]));
   }
   let answered = held();
 

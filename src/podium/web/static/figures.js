@@ -4,6 +4,9 @@
 {
   const vendor = document.currentScript.dataset.vendor;
   const NARROW = 280; // pixels below which labels need another place
+  const SLIM = 400; // pixels below which a legend needs the room under an axis, too
+  const SYMBOL = 34; // pixels of a legend that a name's symbol takes, and the gap to the next name
+  const pen = document.createElement("canvas").getContext("2d");
   const drawn = new Map();
   const dark = matchMedia("(prefers-color-scheme: dark)");
   // Chosen to stay apart for every kind of colour vision, and from the ground (3:1, but the second).
@@ -31,7 +34,30 @@
     return library;
   }
 
-  function look(narrow) {
+  // A text in lines that fit: between its words, or within one that is too wide itself.
+  function lines(text, room) {
+    const wide = (part) => pen.measureText(part).width > room;
+    const parts = text.replace(/\s+/g, " ").split(/(?<=[ _-])/);
+    const found = [""];
+    for (const part of parts.flatMap((one) => (wide(one) ? [...one] : [one]))) {
+      if (found.at(-1) && wide(found.at(-1) + part.trimEnd())) found.push("");
+      found.push(found.pop() + part);
+    }
+    return found.map((line) => line.trim());
+  }
+
+  // As many names in a row as fit, each of them whole.
+  function fit({ legend, scale: { domain } }, room) {
+    pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const widest = Math.max(...domain.map((name) => pen.measureText(name).width));
+    const names = domain.map((name) => lines(name, room - SYMBOL));
+    legend.columns = Math.max(1, Math.floor(room / (widest + SYMBOL)));
+    legend.labelExpr = `${JSON.stringify(names)}[datum.index]`;
+    legend.labelLimit = 0;
+  }
+
+  function look(width) {
+    const slim = width < SLIM;
     const css = getComputedStyle(document.documentElement);
     const colour = (name) => css.getPropertyValue(name).trim();
     const text = { labelColor: colour("--soft"), titleColor: colour("--soft"), labelFontSize: 12,
@@ -65,7 +91,7 @@
       range: { category: dark.matches ? colours.dark : colours.light },
       legend: { labelColor: colour("--text"), labelFontSize: 12, symbolSize: 64, symbolStrokeWidth: 2,
         rowPadding: 4, columnPadding: 14,
-        ...(narrow && { layout: { bottom: { direction: "horizontal", offset: 18, anchor: "end" } } }) },
+        ...(slim && { layout: { bottom: { direction: "horizontal", offset: 18, anchor: "end" } } }) },
     };
   }
 
@@ -81,13 +107,14 @@
     const place = figure.querySelector(".drawing") ?? document.createElement("div");
     place.className = "drawing";
     figure.append(place);
-    const narrow = figure.clientWidth < NARROW;
-    for (const { encoding } of narrow ? spec.layer ?? [] : []) {
-      if (encoding?.x?.axis?.labelAngle === 0) encoding.x.axis.labelAngle = -40;
+    const width = figure.clientWidth;
+    for (const { encoding } of spec.layer ?? []) {
+      if (width < NARROW && encoding?.x?.axis?.labelAngle === 0) encoding.x.axis.labelAngle = -40;
+      if (encoding?.color?.legend) fit(encoding.color, width - (width < SLIM ? 24 : 170));
     }
     drawn.set(figure, await vegaEmbed(place, spec, {
       ast: true, actions: false, defaultStyle: false, renderer: "svg", mode: "vega-lite",
-      tooltip: { disableDefaultStyle: true, theme: "plain" }, config: look(narrow),
+      tooltip: { disableDefaultStyle: true, theme: "plain" }, config: look(width),
     }));
   }
 
@@ -111,7 +138,9 @@
     for (const figure of document.querySelectorAll("[data-figure]")) {
       if (!drawn.has(figure)) near.observe(figure);
     }
-    if (!vendor) show(); // a report has the libraries in it, and may be printed unseen
+    // Both may be printed before anybody scrolls to their figures; a report has the libraries in it.
+    if (!vendor) show();
+    else if (document.querySelector(".gallery")) (window.requestIdleCallback ?? setTimeout)(show);
   }
 
   async function show() {

@@ -1,0 +1,1 @@
+"""What an application takes along wherever it goes: its files, Podium's wheel, its packages."""

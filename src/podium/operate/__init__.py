@@ -1,0 +1,1 @@
+"""An application in production on this host: brought up, looked at, changed and taken down."""

@@ -1,0 +1,1 @@
+"""[access]: who may ask, from where, and how often."""

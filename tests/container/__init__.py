@@ -1,0 +1,1 @@
+"""The container, built and run by a real engine: `make test-container`."""

@@ -1,0 +1,1 @@
+"""Tests of running an application in production on this host."""

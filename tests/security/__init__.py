@@ -1,0 +1,1 @@
+"""Attacks: what hostile requests, files and neighbours try, against real servers."""
