@@ -76,9 +76,8 @@ class Sshd:
     def running(self, variables: Mapping[str, str]) -> Iterator[None]:
         """Run the server; `variables` are set for whoever comes in."""
         (self.folder / "sshd_config").write_text(self._settings(variables))
-        made = os.geteuid() == 0 and not SEPARATED.exists()
-        if made:
-            SEPARATED.mkdir(mode=0o755)
+        if os.geteuid() == 0:  # it stays: another sshd may run beside this one
+            SEPARATED.mkdir(mode=0o755, exist_ok=True)
         binary = shutil.which("sshd", path="/usr/sbin:/sbin") or program("sshd", "openssh-server")
         command = [binary, "-D", "-f", str(self.folder / "sshd_config"), "-E", str(self.log)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  a list
@@ -89,8 +88,6 @@ class Sshd:
         finally:
             process.terminate()
             process.wait()
-            if made:
-                SEPARATED.rmdir()
 
     def _await(self, process: subprocess.Popen[bytes]) -> None:
         ends = time.monotonic() + START_S
