@@ -16,12 +16,16 @@ import time
 from enum import Enum
 from typing import Any, Final
 
+from gunicorn import util
 from gunicorn.workers.gthread import TConn
 
 SMALL: Final = 8192
 """The longest request, in bytes with its head, that may be answered in the main thread."""
 AWAITED: Final = 256_000
 """The longest request, in bytes, that the system is asked to collect: it takes as much anyway."""
+LEFT: Final = 2**40
+"""How many bytes that nobody wants are taken from a connection at most before it is closed: as many
+as come. Gunicorn takes 64 kB and closes; who still sends then loses the answer, nginx, too."""
 
 _PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # joined here, since enums are slow
 _POST: Final = re.compile(rb"POST (\S+) HTTP/1\.1\r\n")
@@ -57,6 +61,14 @@ class Connection(TConn):  # type: ignore[misc]
         super().init()
         if not self.is_http2:
             self.parser.unreader.sock = self
+
+    def close(self, graceful: bool = False) -> None:
+        """Close it; gracefully, so that who still sends gets to read the answer."""
+        if graceful:
+            self.sock.setblocking(True)
+            util.close_graceful(self.sock, max_drain=LEFT)
+        else:
+            super().close()
 
     def begin(self) -> None:
         """Read the next request."""
