@@ -30,6 +30,7 @@ def lock_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--extra-index-url", "extra_index_urls", metavar="URL", multiple=True,
                      help="Another place to look in; repeat for several."),
         click.option("--pytorch-index", metavar="URL", default=PYTORCH_INDEX, show_default=True,
+                     envvar="PYTORCH_INDEX", show_envvar=True,
                      help="Where PyTorch for processors comes from; '' for where all comes from."),
     )):  # fmt: skip
         command = option(command)

@@ -57,6 +57,16 @@ class Engine:
             env={**self.environment, **more},
         )  # fmt: skip
 
+    def printed(self, *command: str) -> str:
+        """Return what a command prints as its result, without what the engine warns of beside it.
+
+        It warns of each container where the host forwards no packets. The command must succeed.
+        """
+        return subprocess.run(  # noqa: S603  the arguments are a list, not a shell's text
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True,
+            env=self.environment,
+        ).stdout  # fmt: skip
+
     def told(self, template: str, *what: str) -> str:
         """Return what the engine says of a container or an image, as a Go template asks for it."""
         return self.run("docker", "inspect", "--format", template, *what).strip()

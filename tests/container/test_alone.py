@@ -23,7 +23,7 @@ def container(engine: Engine, digits: Image) -> Iterator[str]:
     """A container that is given nothing but a port and a folder for temporary files."""
     published = f"127.0.0.1:{free_port()}:{PORT}"
     bounds = ("--read-only", "--tmpfs", "/tmp", "--env", f"PORT={PORT}", "--publish", published)  # noqa: S108
-    name = engine.run("docker", "run", "--detach", *bounds, digits.tag).strip()
+    name = engine.printed("docker", "run", "--detach", *bounds, digits.tag).strip()
     yield name
     engine.run("docker", "rm", "--force", "--volumes", name)
 

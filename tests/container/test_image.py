@@ -37,7 +37,7 @@ def test_changed_model_installs_nothing_again(engine: Engine, digits: Image, app
 def test_image_has_neither_pip_nor_a_compiler(engine: Engine, digits: Image) -> None:
     """What only the build needs stays behind; the base image's own pip is for another Python."""
     look = "import importlib.util as u, shutil; print(u.find_spec('pip'), shutil.which('gcc'))"
-    told = engine.run("docker", "run", "--rm", digits.tag, "python", "-c", look)
+    told = engine.printed("docker", "run", "--rm", digits.tag, "python", "-c", look)
     assert told.split() == ["None", "None"]
 
 
@@ -47,7 +47,7 @@ def test_locked_versions_are_installed(engine: Engine, digits: Image, lock: Path
         "from importlib.metadata import distributions\n"
         "print(*(f'{one.name}=={one.version}' for one in distributions()))"
     )
-    told = engine.run("docker", "run", "--rm", digits.tag, "python", "-c", code).split()
+    told = engine.printed("docker", "run", "--rm", digits.tag, "python", "-c", code).split()
     installed = {_normal(line) for line in told if not line.startswith("podium==")}
     pins = re.findall(r"^\S+==[^\s\\]+", lock.read_text(), re.M)
     assert installed == {_normal(pin) for pin in pins}

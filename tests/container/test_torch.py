@@ -67,4 +67,4 @@ def test_pytorch_for_processors(engine: Engine, tmp_path: Path, index: str) -> N
     alone = ("docker", "run", "--rm", "--read-only", "--tmpfs", "/tmp", image.tag)  # noqa: S108
     assert "All is well." in engine.run(*alone, "podium", "check", "/app")
     look = "import torch; print(torch.__version__, torch.version.cuda)"
-    assert engine.run(*alone, "python", "-c", look) == f"{VERSION} None\n"
+    assert engine.printed(*alone, "python", "-c", look) == f"{VERSION} None\n"

@@ -68,7 +68,7 @@ def _openssl(*arguments: str, fails: bool = False) -> str:
     if binary is None:
         raise ServeError(
             "A self-signed certificate needs openssl: apt-get install openssl. Or give one of your "
-            "own with --tls-cert and --tls-key."
+            "own: `podium up` takes it with --tls-cert and --tls-key, a container as PODIUM_TLS."
         )
     done = subprocess.run(  # noqa: S603  a list, not a shell's text
         [binary, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL
