@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from podium.cli_options import state_option
-from podium.errors import DeployError, PodiumError
+from podium.errors import DeployError, PodiumError, nearest
 
 if TYPE_CHECKING:
     from podium.deploy.run import Outcome, Task
@@ -35,10 +35,32 @@ _WHEEL = click.option(
 )  # fmt: skip
 
 
+class _Targets(click.Group):
+    """Tells which targets there are where one is named that is none."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that `args` begin with.
+
+        Raises:
+            click.UsageError: there is none of this name.
+        """
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            others = (one for one in self.list_commands(ctx) if one not in TITLES)
+            raise click.UsageError(
+                f"There is no target {name!r}.{nearest(name, self.commands)} Targets: "
+                f"{', '.join(TITLES)}. Other commands: {', '.join(others)}", ctx,
+            )  # fmt: skip
+        return super().resolve_command(ctx, args)
+
+
 @click.group(
+    cls=_Targets,
     epilog="Exit codes: 0 it serves, or nothing was to do; 1 refused, or failed where nothing had "
     "served before; 2 wrong usage; 3 it did not become ready, and the version before serves; 4 nor "
-    "could that be put back."
+    "could that be put back.",
 )
 def deploy() -> None:
     """Put an application on a hosting platform, tell before what is done, and undo it."""
@@ -95,9 +117,10 @@ def status(
     with _failures(as_json):
         task = _task(target, folder, state, as_json, wheel)
         live = task.look(task.connect())
-    told = {"target": target, "version": live.version, "current": task.app.version,
-            "versions": live.versions, "address": task.target.address(task.app, live),
-            "unfinished": live.unfinished}  # fmt: skip
+    current, why = _current(task)
+    told = {"target": target, "version": live.version, "current": current,
+            "versions": live.versions, "address": task.target.address(task.named, live),
+            "unfinished": live.unfinished, **({"why": why} if why else {})}  # fmt: skip
     if as_json:
         click.echo(msgspec.json.encode(told).decode())
     else:
@@ -155,7 +178,15 @@ def destroy(target: str, folder: Path, state: Path | None, yes: bool, as_json: b
         task = _task(target, folder, state, as_json)
         there = run.destroy(task, _agreement(yes, as_json))
         left = "Nothing of {} is left at {}." if there else "There is nothing of {} at {}."
-        task.say(left.format(task.app.name, task.target.title))
+        task.say(left.format(task.named.name, task.target.title))
+
+
+def _current(task: Task) -> tuple[str | None, str]:
+    """Return the version that would be sent, and why there is none."""
+    try:
+        return task.app.version, ""
+    except PodiumError as err:
+        return None, str(err)
 
 
 def _task(

@@ -32,6 +32,8 @@ def site_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM)."),
         click.option("--tls-self-signed", is_flag=True, default=None,
                      help="Make a certificate that browsers warn of, to try it."),
+        click.option("--tls-off", is_flag=True, default=None, help="Serve without encryption, even "
+                     "where certbot has a certificate."),
         click.option("--http-port", type=_PORT, help="Port of plain HTTP; 80 when left out."),
         click.option("--https-port", type=_PORT, help="Port of HTTPS; 443 when left out."),
         click.option("--base-path", callback=check_base_path,

@@ -12,6 +12,8 @@ from podium.bundle.files import Bundle, bundle_files
 from podium.errors import BundleError
 from tests.bundle.folders import write
 
+ENCRYPTED = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,2C3F\n\n"
+AWS = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 KEY = "-----BEGIN {kind}PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n"
 
 
@@ -113,6 +115,9 @@ def test_version_control_in_a_model_is_refused(tmp_path: Path) -> None:
         (".pypirc", "holds credentials"),
         ("ssh/id_ed25519", "is a private key"),
         ("tls.P12", "is a private key"),
+        ("tls/server.key", "is a private key"),
+        ("kubeconfig", "holds credentials"),
+        ("config/prod.kubeconfig", "holds credentials"),
     ],
 )
 def test_secrets_are_told_by_their_names(tmp_path: Path, name: str, risk: str) -> None:
@@ -135,8 +140,15 @@ def test_secrets_are_told_by_their_names(tmp_path: Path, name: str, risk: str) -
         "# a certificate, and\r\n" + KEY.format(kind="EC ").replace("\n", "\r\n"),
         '{"type": "service_account", "private_key": "'
         + KEY.format(kind="").replace("\n", "\\n") + '"}',
+        KEY.format(kind="RSA ").replace("\n", f"\n{ENCRYPTED}", 1),
+        KEY.format(kind="RSA ").replace("\n", f"\n{ENCRYPTED}", 1).replace("\n", "\r\n"),
+        '{"key": "' + KEY.format(kind="RSA ").replace("\n", f"\n{ENCRYPTED}", 1)
+        .replace("\n", "\\n") + '"}',
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2 \nComment: at C:\\home\n\n"
+        "lQOYBF+abcABCAD\n",
     ],
-    ids=["pkcs8", "rsa", "openssh", "windows", "service account"],
+    ids=["pkcs8", "rsa", "openssh", "windows", "service account", "encrypted",
+         "encrypted, windows", "encrypted, json", "pgp"],
 )  # fmt: skip
 def test_private_keys_are_told_by_their_content(tmp_path: Path, content: str) -> None:
     """A private key is refused under any name."""
@@ -145,13 +157,46 @@ def test_private_keys_are_told_by_their_content(tmp_path: Path, content: str) ->
         bundled(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("aws/credentials", f"[default]\naws_secret_access_key = {AWS}\n"),
+        ("credentials", "[default]\naws_secret_access_key=minioadmin\n"),
+        ("run.sh", f"export AWS_SECRET_ACCESS_KEY='{AWS}'\n"),
+    ],
+)
+def test_keys_of_aws_are_told_by_their_content(tmp_path: Path, name: str, content: str) -> None:
+    """A secret access key is refused under any name; of `credentials` less is asked."""
+    put(tmp_path, name, content)
+    with pytest.raises(BundleError) as caught:
+        bundled(tmp_path)
+    (told,) = str(caught.value).splitlines()[1:]
+    assert told.startswith(f"  {name} holds a secret access key of AWS. Move it out of the folder")
+    assert "name it in .podiumignore" in told
+    put(tmp_path, ".podiumignore", name)
+    assert name not in names(bundled(tmp_path))
+
+
+def test_what_looks_like_credentials_goes_along(tmp_path: Path) -> None:
+    """A folder of that name, a table without keys, and code that is given one from elsewhere."""
+    put(tmp_path, "credentials/about.md", "How to get aws_secret_access_key = ...")
+    put(tmp_path, "data/credentials", "user,aws_access_key_id\n")
+    put(tmp_path, "store.py", "Session(aws_secret_access_key=os.environ['AWS_SECRET_ACCESS_KEY'])")
+    put(tmp_path, "hash.py", f"aws_secret_access_key = '{AWS}0'")
+    assert names(bundled(tmp_path)) == [
+        "credentials/about.md", "data/credentials", "hash.py", "net.skops", "podium.toml",
+        "store.py",
+    ]  # fmt: skip
+
+
 def test_words_on_keys_are_no_key(tmp_path: Path) -> None:
     """A page that tells what a key looks like, a certificate and an empty form go along."""
     put(tmp_path, "about.md", "A key begins with -----BEGIN PRIVATE KEY----- in its first line.")
+    put(tmp_path, "form.txt", "-----BEGIN RSA PRIVATE KEY-----\n" + "a: b: " * 40)
     put(tmp_path, "ca.pem", "-----BEGIN CERTIFICATE-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n")
     put(tmp_path, ".env.example", "TOKEN=\n")
     bundle = bundled(tmp_path)
-    assert names(bundle) == ["about.md", "ca.pem", "net.skops", "podium.toml"]
+    assert names(bundle) == ["about.md", "ca.pem", "form.txt", "net.skops", "podium.toml"]
     assert bundle.left_out == (".env.example",)
 
 
@@ -191,6 +236,50 @@ def test_links_within_the_folder_are_followed(tmp_path: Path) -> None:
         ("b.csv", 4), ("latest/a.csv", 4), ("v1/a.csv", 4),
     ]  # fmt: skip
     assert bundle.left_out == ("gone.csv",)
+
+
+@pytest.mark.parametrize("link", ["settings.txt", ".env.example"])
+def test_a_link_to_a_secret_is_refused(tmp_path: Path, link: str) -> None:
+    """Whatever a link is called, it is judged by what it leads to, too."""
+    put(tmp_path, "conf/.env", "TOKEN=1")
+    put(tmp_path, ".podiumignore", "!.env.example")
+    (tmp_path / link).symlink_to("conf/.env")
+    with pytest.raises(BundleError) as caught:
+        bundled(tmp_path)
+    assert f"\n  {link} holds settings of an environment" in str(caught.value)
+
+
+def test_a_link_to_what_podiumignore_names_stays_behind(tmp_path: Path) -> None:
+    """What is left out on purpose does not go along under another name, but where it is needed."""
+    put(tmp_path, "notes/own.txt")
+    put(tmp_path, "raw/1.csv")
+    put(tmp_path, "raw/about.md")
+    put(tmp_path, ".podiumignore", "own.txt\nraw/\n")
+    (tmp_path / "settings.txt").symlink_to("notes/own.txt")
+    (tmp_path / "data").symlink_to("raw")
+    (tmp_path / "about.md").symlink_to("raw/about.md")
+    bundle = bundled(tmp_path, more='about = "about.md"')
+    assert names(bundle) == ["about.md", "net.skops", "podium.toml"]
+    assert bundle.left_out == (
+        ".podiumignore", "data/1.csv", "data/about.md", "notes/own.txt", "raw/", "settings.txt",
+    )  # fmt: skip
+
+
+def test_a_hidden_link_of_a_model_that_leads_outside_is_refused(tmp_path: Path) -> None:
+    """All files of a model go along, hidden or not; so each is judged as what does."""
+    outside = tmp_path / "elsewhere"
+    outside.write_text("x")
+    folder = tmp_path / "app"
+    put(folder, "saved/saved_model.pb")
+    (folder / "saved/.stamp").symlink_to(outside)
+    with pytest.raises(BundleError, match=r"\n  saved/\.stamp is a link that leads outside, to"):
+        bundle_files(folder, write(folder, ("saved",)))
+
+
+def test_a_link_to_itself_brings_nothing(tmp_path: Path) -> None:
+    """It leads nowhere."""
+    (tmp_path / "x.csv").symlink_to("x.csv")
+    assert bundled(tmp_path).left_out == ("x.csv",)
 
 
 def test_links_that_lead_in_a_circle_are_refused(tmp_path: Path) -> None:

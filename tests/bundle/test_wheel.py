@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -89,6 +90,38 @@ def test_a_given_wheel_is_copied(wheel: Path, tmp_path: Path) -> None:
     assert copy.read_bytes() == wheel.read_bytes()
     assert podium_wheel(tmp_path, copy) == copy
     assert copy.read_bytes() == wheel.read_bytes()
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_who_reads_it_meanwhile_reads_it_whole(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
+    """Made again, it takes the place of the one before at once; where that fails, that one stays.
+
+    Another process may be copying it.
+    """
+    made = podium_wheel(tmp_path, wheel)
+    content = made.read_bytes()
+    seen = []
+
+    def look(*_: object) -> None:
+        seen.append(made.read_bytes() == content)
+        raise OSError("No space left on device")
+
+    if given:
+        monkeypatch.setattr(shutil, "copyfile", lambda _, to: look(to.write_bytes(b"PK")))
+    else:
+        monkeypatch.setattr(zipfile.ZipFile, "writestr", look)
+    with pytest.raises(OSError, match="No space"):
+        podium_wheel(tmp_path, wheel if given else None)
+    assert seen == [True]
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert made.read_bytes() == content
+    with made.open("rb") as reading:
+        monkeypatch.undo()
+        podium_wheel(tmp_path, wheel if given else None)
+        assert reading.read() == content
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
 def test_a_wheel_tells_what_it_requires(wheel: Path) -> None:

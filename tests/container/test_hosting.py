@@ -20,7 +20,7 @@ from podium.deploy.cloud_run import CloudRun
 from podium.deploy.commands import run_command
 from podium.deploy.image import digest_of, image_of, image_steps
 from podium.deploy.prepare import prepare
-from podium.deploy.run import prove
+from podium.deploy.proof import prove
 from podium.deploy.target import Live, Target
 from podium.errors import DeployError
 from podium.operate.asking import public_door, question_of
@@ -79,7 +79,7 @@ def hosted(
     push(target, app, engine, place / "files")
     try:
         with hosted_by(target, app, there, place / "home") as hosted:
-            prove(app, target, hosted.live)
+            prove(app, target, hosted.live, app.version, print)
             yield hosted
     finally:
         engine.run("docker", "image", "rm", image_of(app))

@@ -34,8 +34,9 @@ class Anywhere:
     """The platform, as WSGI: one account, and all that was asked of it.
 
     `refuses` holds answers by the beginnings of requests: a status and what it says. `breaks` tells
-    at which request the network goes, `throttles` are the requests of which there were too many. A
-    console takes a line only where `opens` says that a browser has opened it.
+    at which request the network goes, `fills` by a file's name at which upload the disk is full:
+    half of it stays. `throttles` are the requests of which there were too many. A console takes a
+    line only where `opens` says that a browser has opened it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -46,6 +47,7 @@ class Anywhere:
         self.refuses: dict[str, tuple[int, str]] = {}
         self.throttles: list[str] = []
         self.breaks: Callable[[str], bool] = lambda _one: False
+        self.fills: Callable[[str], bool] = lambda _name: False
         self.opens = True
         self.consoles: dict[int, dict[str, Any]] = {}
         self.most_consoles = 2
@@ -130,6 +132,9 @@ class Anywhere:
     def _uploaded(self, path: Path, content: bytes) -> Response:
         status = 200 if path.exists() else 201
         path.parent.mkdir(parents=True, exist_ok=True)
+        if self.fills(path.name):
+            path.write_bytes(content[: len(content) // 2])
+            return _json({"detail": "Disk quota exceeded."}, 400)
         path.write_bytes(content)
         return Response(status=status)
 

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from podium.deploy import pythonanywhere_api, pythonanywhere_platform, run
+from podium.deploy import proof, pythonanywhere_api, pythonanywhere_platform
 from podium.deploy.pythonanywhere import PythonAnywhere
 from podium.deploy.run import Outcome, Task, deploy
 from podium.deploy.tell import AsJson
@@ -89,10 +89,10 @@ class Account:
 def account_of(folder: Path, wheel: Path | None) -> Iterator[Account]:
     """Yield an account that has nothing yet; nobody waits long for anything in it."""
     with anywhere(folder) as (there, certificate), pytest.MonkeyPatch.context() as settings:
-        for module in (pythonanywhere_platform, run):
+        for module in (pythonanywhere_platform, proof):
             settings.setattr(module, "POLL_S", 0.05)
         settings.setattr(pythonanywhere_api, "WAIT_S", 0.0)
-        settings.setattr(run, "READY_S", 0.2)  # a web app answers at once, or not at all
+        settings.setattr(proof, "READY_S", 0.2)  # a web app answers at once, or not at all
         for name, value in {
             "PYTHONANYWHERE_SITE": there.address, "PYTHONANYWHERE_USERNAME": USERNAME,
             "API_TOKEN": API_TOKEN, "REQUESTS_CA_BUNDLE": str(certificate),

@@ -17,7 +17,7 @@ KILLED = "terminated with exit code '137' and reason 'OOMKilled'"
 class ContainerApps(Azure):
     """All apps; each revision is a real `podium serve`."""
 
-    reading = ("getAuthtoken",)
+    reading = ("getAuthtoken", "listSecrets")
 
     def __init__(self, *where: Any) -> None:
         super().__init__(*where)
@@ -75,6 +75,7 @@ class ContainerApps(Azure):
         secrets = {each["name"]: each["value"] for each in configuration.pop("secrets", ())}
         self._refuse_template(properties["template"], secrets, configuration)
         self._refuse_traffic(one.path, name, properties)
+        self._refuse_missing(one.path, secrets)
         self.secrets[one.path] = secrets
         self.resources[one.path] = body
         error = self._add_revision(one.path, name, properties)
@@ -116,6 +117,18 @@ class ContainerApps(Azure):
                 raise Refused(400, "RevisionNotFound", f"{one['revisionName']} is not active.")
         if sum(one["weight"] for one in traffic) != 100:
             raise Refused(400, "InvalidTraffic", "The weights must sum up to 100.")
+
+    def _refuse_missing(self, path: str, secrets: dict[str, str]) -> None:
+        for revision in self.revisions.get(path, ()):
+            for each in revision.template["containers"][0]["env"] if revision.active else ():
+                if "secretRef" in each and each["secretRef"] not in secrets:
+                    raise Refused(400, "ContainerAppSecretInUse", f"Secret '{each['secretRef']}' "
+                                  f"is in use by revision '{revision.name}'.")  # fmt: skip
+
+    def _list_secrets(self, one: Asked, *_names: str) -> Answer:
+        found = self.secrets[one.path.removesuffix("/listSecrets")]
+        told = [{"name": name, "value": value} for name, value in found.items()]
+        return Answer(200, {"value": told})
 
     def _add_revision(
         self, path: str, app: str, properties: dict[str, Any]
@@ -252,6 +265,7 @@ class ContainerApps(Azure):
         ("PATCH", _APP, "_patch_app"),
         ("DELETE", _APP, "_delete"),
         ("POST", rf"{_APP}/getAuthtoken", "_auth_token"),
+        ("POST", rf"{_APP}/listSecrets", "_list_secrets"),
         ("GET", rf"{_APP}/eventstream", "_events"),
         ("GET", rf"{_APP}/revisions", "_list_revisions"),
         ("GET", _REVISION, "_get_revision"),

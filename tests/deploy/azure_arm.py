@@ -18,8 +18,8 @@ from uuid import uuid4
 
 from podium.operate.self_signed import self_signed
 from tests.deploy.azure_fields import How, checked
-from tests.deploy.google_http import Reply, serving
 from tests.deploy.google_run import RECONCILING, SUCCEEDED, Revision, image_folder
+from tests.deploy.loopback import Reply, serving
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 LOCATIONS = ("westeurope", "northeurope")

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from podium.cli import DEMOS
-from podium.deploy.azure_app_service import ENTRY, KEPT, SERVED, AzureAppService
+from podium.deploy.azure import KEPT
+from podium.deploy.azure_app_service import ENTRY, SERVED, AzureAppService
 from podium.deploy.azure_container_apps import AzureContainerApps
 from podium.deploy.prepare import prepare
 from podium.deploy.target import Deployment, Live, Target

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from podium.deploy import azure_session, run
+from podium.deploy import azure_session, proof, run
 from podium.deploy.run import Outcome, Task
 from podium.deploy.target import Target
 from podium.deploy.tell import AsJson
@@ -88,7 +88,7 @@ def making(
     programs = app.parent / "bin"
     docker_stand_in.installed(programs, azure.registry)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    for waiting in (azure_session, run):
+    for waiting in (azure_session, proof):
         monkeypatch.setattr(waiting, "POLL_S", 0.05)
     monkeypatch.setattr(azure_session, "RETRIES", 0)  # each leaves a connection behind
     for name in [name for name in os.environ if name.startswith("AZURE_")]:

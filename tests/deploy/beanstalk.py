@@ -49,6 +49,7 @@ class Aws:
         self.bodies: list[tuple[str, bytes]] = []
         self.refuses: dict[str, tuple[str, str]] = {}
         self.last = ""
+        self.tail = ("200 OK", b"")
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     @property
@@ -59,9 +60,10 @@ class Aws:
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         if environ["PATH_INFO"].startswith("/tail/"):
-            start("200 OK", [("Content-Type", "text/plain")])
+            status, more = self.tail
+            start(status, [("Content-Type", "text/plain")])
             name = environ["PATH_INFO"].removeprefix("/tail/")
-            return [self.place.instances[name].log().encode()]
+            return [self.place.instances[name].log().encode() + more]
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         name = parse_qs(body.decode("latin-1")).get("Action", [environ["REQUEST_METHOD"]])[0]

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from podium.deploy import elastic_beanstalk_platform, run
+from podium.deploy import elastic_beanstalk_platform, proof
 from podium.deploy.elastic_beanstalk import ElasticBeanstalk
 from podium.deploy.run import Outcome, Task, deploy
 from podium.deploy.tell import AsJson
@@ -69,8 +69,8 @@ def account_of(folder: Path, wheel: Path, real: bool = False) -> Iterator[Accoun
     programs = Path(sys.executable).parent if real else install(folder / "programs")
     with pytest.MonkeyPatch.context() as settings:
         settings.setattr(elastic_beanstalk_platform, "POLL_S", 0.05)
-        settings.setattr(run, "POLL_S", 0.05)
-        settings.setattr(run, "READY_S", 20.0)
+        settings.setattr(proof, "POLL_S", 0.05)
+        settings.setattr(proof, "READY_S", 20.0)
         with aws(folder / "aws", programs, settings) as there:
             yield Account(there, folder, wheel)
 

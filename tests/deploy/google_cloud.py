@@ -21,9 +21,9 @@ from uuid import uuid4
 from tests.deploy.google_accounts import Accounts
 from tests.deploy.google_fields import settled
 from tests.deploy.google_front import visited
-from tests.deploy.google_http import Reply, serving
 from tests.deploy.google_run import FAILED, NO_PORT, RECONCILING, SUCCEEDED, Revision, image_folder
 from tests.deploy.google_secrets import Asked, Refused, Secrets
+from tests.deploy.loopback import Reply, serving
 
 REGIONS = ("europe-west1", "us-central1")
 LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
@@ -49,6 +49,7 @@ class GoogleCloud(Secrets):
         self.entries: list[dict[str, Any]] = []
         self.late: list[dict[str, Any]] = []
         self.memory_needed = 0
+        self.update_fails = ""
         self.faults: list[tuple[str, int, str]] = []
         self.cut: str | None = None
         self.expires: str | None = None
@@ -186,6 +187,8 @@ class GoogleCloud(Secrets):
         if template is None:
             raise Refused(400, "template: is required")
         self._refuse_traffic(name, asked.get("traffic", ()), template)
+        if self.update_fails and template != kept.get("template"):
+            return self._operation(f"{name}?{self.update_fails}")
         if template != kept.get("template"):
             self._add_revision(name, template)
         before = kept if any(mask) else {"served": kept["served"]}
@@ -264,7 +267,9 @@ class GoogleCloud(Secrets):
         return {"name": name, "done": False}
 
     def _get_operation(self, one: Asked, name: str) -> dict[str, Any]:
-        service = self.operations[name]
+        service, _, wrong = self.operations[name].partition("?")
+        if wrong:
+            return {"name": name, "done": True, "error": {"code": 9, "message": wrong}}
         kind = {"@type": "type.googleapis.com/google.cloud.run.v2.Service"}
         if not service or service not in self.services:
             return {"name": name, "done": True, "response": kind}

@@ -6,7 +6,7 @@ import http.client
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tests.deploy.google_http import Reply
+from tests.deploy.loopback import Reply
 
 if TYPE_CHECKING:
     from tests.deploy.google_cloud import GoogleCloud

@@ -80,6 +80,10 @@ class Shelf:
         """Return where the server listens."""
         return live.address
 
+    def host(self, app: Deployment) -> str | None:
+        """Return nothing: it has no name."""
+        return None
+
     def connect(self, app: Deployment, environment: Mapping[str, str]) -> ShelfPlatform:
         """Return the folder.
 

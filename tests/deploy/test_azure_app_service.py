@@ -80,6 +80,31 @@ def test_out_of_memory_is_told_as_such(maker: Maker, web: WebApps) -> None:
     assert maker.answered() == 2
 
 
+def test_a_plan_gets_the_size_that_is_named(maker: Maker, web: WebApps) -> None:
+    """What memory was too small becomes larger; the reason is told, and nothing is made anew."""
+    maker.write(1, 'plan = "B1"')
+    maker.deploy()
+    web.asked.clear()
+    web.memory_needed = 4 * 2**30
+    maker.write(3, 'plan = "B3"')
+    maker.deploy()
+    assert (maker.answered(), web.changes) == (6, ["PUT serverfarms/rule", *CHANGED])
+    assert "Change the plan to B3" in maker.said()
+    assert "it is B1; what it costs changes with it" in maker.said()
+
+
+def test_a_plan_of_somebody_else_keeps_its_size(maker: Maker, web: WebApps) -> None:
+    """What was named for it would have no effect: both ways out are told, and nothing is done."""
+    maker.deploy()
+    plan = next(one for path, one in web.resources.items() if "serverfarms" in path)
+    plan["tags"] = {}
+    web.asked.clear()
+    maker.write(3, 'plan = "B3"')
+    with pytest.raises(DeployError, match=r'is B2, .*plan is B3.*set plan = "B2".*--sku B3'):
+        maker.deploy()
+    assert web.changes == []
+
+
 def test_a_version_that_does_not_start(
     maker: Maker, web: WebApps, monkeypatch: pytest.MonkeyPatch
 ) -> None:

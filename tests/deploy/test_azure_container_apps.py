@@ -199,6 +199,30 @@ def test_secrets_are_kept_by_the_app_alone(
     assert maker.kept(CANARY) == []
 
 
+def test_a_secret_stays_as_long_as_a_revision_reads_it(
+    maker: Maker, apps: ContainerApps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Azure refuses to drop it before; its value is read there, and told to nobody."""
+    monkeypatch.setenv("API_KEY", CANARY)
+    maker.write(1, 'secrets = ["API_KEY"]\ninstances = [1, 1]')
+    maker.deploy()
+    monkeypatch.delenv("API_KEY")
+    maker.write(2, "instances = [1, 1]")
+    apps.fail_next(PUT, 400, "Invalid", f"{CANARY} is no good.")
+    with pytest.raises(DeployError, match=r"\*\*\* \(the value of api-key\) is no good"):
+        maker.deploy()
+    maker.deploy()
+    assert maker.answered() == 4
+    (kept,) = apps.secrets.values()
+    assert kept == {"api-key": CANARY}
+    maker.write(3, "instances = [1, 1]")
+    maker.deploy()
+    (kept,) = apps.secrets.values()
+    assert (maker.answered(), kept) == (6, {})
+    assert CANARY not in maker.said()
+    assert maker.kept(CANARY) == []
+
+
 REFUSED: dict[str, tuple[Callable[[Maker], object], str]] = {
     "wrong region": (
         lambda maker: maker.write(2, 'location = "nowhere"'),

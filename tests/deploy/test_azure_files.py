@@ -95,6 +95,12 @@ def test_what_the_sdk_lets_pass_is_refused_here(kind: type, body: object, told: 
         (AzureContainerApps(), 'name = "a--b"', "two hyphens"),
         (AzureContainerApps(), 'secrets = ["A_B", "a_b"]', "differ in capitals"),
         (AzureContainerApps(), 'registry_user = "a"', "belong together"),
+        (
+            AzureContainerApps(),
+            'secrets = ["Registry_Password"]\nregistry_user = "a"\nregistry_password = "B"',
+            "secrets has Registry_Password, which Container Apps would keep as 'registry-password';"
+            ' so is the value of registry_password = "B" kept there.',
+        ),
         (AzureAppService(), 'registry_password = "A"', "belong together"),
         (AzureAppService(), 'plan = "F1"', "Take B1 or larger"),
     ],
@@ -107,15 +113,6 @@ def test_what_azure_would_refuse(
     fatal = [one.told for one in found if one.fatal]
     assert len(fatal) == 1
     assert told in fatal[0]
-
-
-@pytest.mark.parametrize("target", [AzureContainerApps(), AzureAppService()])
-def test_hosts_that_leave_out_the_address(app: Path, wheel: Path, target: Target) -> None:
-    """Where the application would not answer to the address that it gets, that is told."""
-    one = prepared(target, app, wheel, IMAGE, 'hosts = ["rule.example.org"]')
-    fatal = [found.told for found in target.findings(one, {}) if found.fatal]
-    assert len(fatal) == 1
-    assert "[server] hosts names rule.example.org" in fatal[0]
 
 
 @pytest.mark.parametrize("target", [AzureContainerApps(), AzureAppService()])
@@ -135,7 +132,7 @@ def test_what_is_otherwise_there_is_told(app: Path, wheel: Path) -> None:
     toml = (app / "podium.toml").read_text()
     told = [found.told for found in target.findings(one, {})]
     assert len(told) == 1
-    assert told[0].startswith("State lies in /home/podium. What is written under /home stays;")
+    assert told[0].startswith("Data sets, kept answers and keys lie in /home/podium. What is writ")
     (app / "podium.toml").write_text(toml.replace("workers = 1", ""))
     again = prepare(target, app, app.parent / "made", wheel)
     assert [found.told.split(",")[0] for found in target.findings(again, {})] == [
@@ -168,6 +165,21 @@ def test_a_missing_sdk_names_the_install(
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtra, match=r"needs the extra 'azure': pip install"):
         target.connect(prepared(target, app, wheel, IMAGE), {})
+
+
+@pytest.mark.parametrize(
+    ("image", "url"),
+    [("team/rule", "https://index.docker.io/v1"), ("a.azurecr.io/rule", "https://a.azurecr.io")],
+)
+def test_where_app_service_logs_in(app: Path, wheel: Path, image: str, url: str) -> None:
+    """Docker Hub's address is not the name that its images begin with."""
+    target = AzureAppService()
+    more = f'image = "{image}"\nregistry_user = "a"\nregistry_password = "B"'
+    site = json.loads(str(target.files(prepared(target, app, wheel, more))["site.json"]))
+    settings = {
+        one["name"]: one["value"] for one in site["properties"]["siteConfig"]["appSettings"]
+    }
+    assert settings["DOCKER_REGISTRY_SERVER_URL"] == url
 
 
 def test_a_failed_revisions_name_is_not_given_again(app: Path, wheel: Path) -> None:

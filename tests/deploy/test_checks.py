@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from podium.bundle.files import Bundle
 from podium.deploy import checks
 from podium.deploy.facts import Facts, facts_of
 from podium.deploy.memory import Unmeasured, needed_memory
 from podium.deploy.prepare import prepare, write_files
-from podium.deploy.target import Finding
-from podium.deploy.targets import TARGETS
+from podium.deploy.target import Deployment, Finding, Target
+from podium.deploy.targets import TARGETS, target_of
+from podium.folder import parse
 from podium.spec import Limits
 from podium.strict import Period, Size
 from tests.deploy.conftest import write_rule
@@ -23,7 +25,7 @@ from tests.deploy.shelf import FACTS, Shelf, fact
 OPEN = replace(FACTS, disk=fact(True), background=fact(True))
 NO_DISK = replace(FACTS, disk=fact(False))
 WITHOUT_DATASETS = (
-    "Whole data sets are off at The shelf, and its page says so. It is False. `podium predict` "
+    "Whole data sets are off at The shelf, and its page says so. It is False. `podium score` "
     "scores them here, and /predict takes 10,000 rows at once."
 )
 
@@ -76,6 +78,68 @@ def test_limits_survive_being_written() -> None:
     told = facts.lowered(Limits(upload=Size(10**9), timeout=Period(10)))
     assert told == {"upload": "33.5 MB", "dataset": "33.5 MB"}
     assert Size.parse(told["upload"]) == 33_500_000
+
+
+def answers_to(folder: Path, target: Target, hosts: str, more: str = "") -> list[str]:
+    """Return what is found of [server] hosts, `more` in the table of a target."""
+    write_rule(folder, 1, f"[deploy.{target.name}]\n{more}" * (target.name != "cloud-run"))
+    text = (folder / "podium.toml").read_text()
+    (folder / "podium.toml").write_text(text.replace("workers = 1", f"workers = 1\n{hosts}"))
+    made = Deployment(
+        folder=folder, parsed=(parsed := parse(folder)), name="rule", version="0" * 12,
+        settings=getattr(parsed.spec.deploy, target.name.replace("-", "_")),
+        bundle=Bundle(()), wheel=folder,
+    )  # fmt: skip
+    found = checks.findings(target, made, {}, {}, {}, folder)
+    return [one.told for one in found if one.fatal and "hosts" in one.told]
+
+
+@pytest.mark.parametrize(
+    ("target", "ending"),
+    [
+        ("cloud-run", ".run.app"), ("elastic-beanstalk", ".elasticbeanstalk.com"),
+        ("azure-app-service", ".azurewebsites.net"),
+        ("azure-container-apps", ".azurecontainerapps.io"),
+    ],
+)  # fmt: skip
+def test_hosts_without_the_name_that_a_platform_gives(
+    app: Path, target: str, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would be answered there, nor the proof: told before anything is sent."""
+    found = target_of(target)
+    monkeypatch.setattr(type(found), "findings", lambda *_: iter(()))
+    assert answers_to(app, found, "") == []
+    assert answers_to(app, found, f'hosts = ["a.example", "Rule-1{ending}"]') == []
+    assert answers_to(app, found, 'hosts = ["a.example"]') == [
+        f"[server] hosts does not list a name ending in {ending}, such as {found.title} gives, so "
+        "that nobody would be answered. Leave hosts out until the first deployment has told the "
+        "name, and add it then."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "host"),
+    [
+        ("pythonanywhere", 'username = "Ada"', "ada.pythonanywhere.com"),
+        ("pythonanywhere", 'domain = "b.example"', "b.example"),
+        ("pythonanywhere", "", None),
+        ("vm", 'host = "ada@b.example"', "b.example"),
+        ("vm", 'host = "x"\ndomain = "b.example"', "b.example"),
+        ("vm", "", None),
+    ],
+)
+def test_hosts_without_the_name_that_is_known(
+    app: Path, target: str, more: str, host: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The finding says which name to add; nothing is found where none is named yet."""
+    monkeypatch.delenv("PYTHONANYWHERE_USERNAME", raising=False)
+    found = target_of(target)
+    monkeypatch.setattr(type(found), "findings", lambda *_: iter(()))
+    assert answers_to(app, found, f'hosts = ["a.example", "{host}"]', more) == []
+    assert answers_to(app, found, 'hosts = ["a.example"]', more) == [
+        f"[server] hosts does not list {host}, so that nobody would be answered. Add it, or name "
+        f"another: [deploy.{target}] domain"
+    ] * (host is not None)
 
 
 def test_bundle_that_is_too_large(app: Path, wheel: Path) -> None:
@@ -157,6 +221,15 @@ def test_secret_in_a_file(app: Path, wheel: Path) -> None:
         "bundle.zip/app/notes.md holds the value of TOKEN, which [deploy.*] secrets names. Take it "
         "out, and read it from the environment.", fatal=True,
     )]  # fmt: skip
+
+
+@pytest.mark.parametrize("before", [999_995, 1_999_990, 2_500_000])
+def test_secret_far_within_a_file(app: Path, wheel: Path, before: int) -> None:
+    """All of a large file is looked at, also where two parts of it meet."""
+    write_rule(app, 1, 'secrets = ["TOKEN"]')
+    (app / "rows.csv").write_text("x" * before + "0123456789")
+    (one,) = found(app, wheel, OPEN, {"TOKEN": "0123456789"})
+    assert "rows.csv holds the value of TOKEN" in one.told
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,35 @@ def test_cycle_in_words(shell: Shell, app: Path, shelf: ShelfPlatform) -> None:
     assert gone.output == "There is nothing of rule at The shelf.\n"
 
 
+def test_what_must_not_be_sent_stops_nothing_else(
+    shell: Shell, app: Path, shelf: ShelfPlatform
+) -> None:
+    """Status, logs, rollback and destroy send no file: a .env refuses a deployment alone."""
+    assert shell.deploy("--yes").exit_code == 0
+    first = shelf.look().version
+    write_rule(app, 10)
+    assert shell.deploy("--yes").exit_code == 0
+    second = shelf.look().version
+    (app / ".env").write_text("TOKEN=1")
+    refused = shell.deploy("--yes")
+    assert refused.exit_code == 1
+    assert "cannot go along as it is:\n  .env " in refused.stderr
+
+    told = shell("status", "cloud-run", str(app), "--podium-wheel", str(shell.wheel))
+    assert told.exit_code == 0
+    assert f"version    {second}\ncurrent    \n" in told.output
+    assert "\nwhy        " in told.output
+    assert "cannot go along as it is:\n  .env " in told.output
+    as_json = json.loads(shell("status", "cloud-run", str(app), "--json").stdout)
+    assert (as_json["version"], as_json["current"]) == (second, None)
+    assert ".env" in as_json["why"]
+    assert shell("logs", "cloud-run", str(app)).exit_code == 0
+    assert shell("rollback", "cloud-run", str(app), "--yes").exit_code == 0
+    assert shelf.look().version == first
+    assert shell("destroy", "cloud-run", str(app), "--yes").exit_code == 0
+    assert not shelf.look().exists
+
+
 def test_events(shell: Shell, app: Path, shelf: ShelfPlatform) -> None:
     """With --json every line is an event; an error is one, too, with its exit code."""
     done = shell.deploy("--yes", "--json")
@@ -148,7 +177,7 @@ def test_dry_run_reads_well(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> No
     assert told.exit_code == 0
     text = re.sub(r"[0-9a-f]{12}", "VERSION", told.output)
     assert '# settings.json\n{"name": "rule", "variables": {}}\n' in text
-    assert re.search(r"# bundle\.zip/app/rule\.py: \d+ bytes\n", text)
+    assert re.search(r"\n +\d+ bytes  bundle\.zip/app/rule\.py\n", text)
     assert text.endswith(
         "2. Set the environment: it tells the version\n"
         "     environment\n"
@@ -164,7 +193,25 @@ def test_dry_run_reads_well(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> No
         "     {\n"
         '       "version": "VERSION"\n'
         "     }\n"
+        "Then its address is asked for this version and one prediction. To do all this:\n"
+        f"podium deploy cloud-run {shell.app}\n"
     )
+    assert text.startswith("A dry run: The shelf is neither asked nor sent anything. ")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("heroku", ""), ("cloudrun", " Did you mean 'cloud-run'?"),
+                       ("rolback", " Did you mean 'rollback'?")],
+)  # fmt: skip
+def test_unknown_target(app: Path, name: str, hint: str) -> None:
+    """It is told with all targets that there are, and the nearest name."""
+    refused = CliRunner().invoke(main, ["deploy", name, str(app)])
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith(
+        f"Error: There is no target {name!r}.{hint} Targets: {', '.join(TARGETS)}. Other commands: "
+        "destroy, logs, rollback, status\n"
+    )
+    assert "No such option" in CliRunner().invoke(main, ["deploy", "--heroku"]).stderr
 
 
 def test_unknown_table(shell: Shell, app: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from google.auth.credentials import CredentialsWithRegionalAccessBoundary
 
 from podium.deploy import cloud_run_platform as platform
-from podium.deploy import run
+from podium.deploy import proof, run
 from podium.deploy.cloud_run import CloudRun
 from podium.deploy.cloud_run_access import Access
 from podium.deploy.run import Outcome, PutBack, Task
@@ -81,7 +81,7 @@ def maker(
     )
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    for waiting in (platform, run):
+    for waiting in (platform, proof):
         monkeypatch.setattr(waiting, "POLL_S", 0.05)
     monkeypatch.setattr(platform, "LOGGED_S", 0.3)
     # It would ask a host on the internet in which regions the account may be used.
@@ -174,6 +174,20 @@ def test_a_version_that_does_not_start(maker: Maker) -> None:
     (maker.app / "rule.py").write_text("raise RuntimeError('no such thing')\n")
     with pytest.raises(PutBack, match="no such thing"):
         maker.deploy()
+    assert answered(maker.cloud.address) == 2
+
+
+def test_an_update_that_fails_before_its_revision(maker: Maker) -> None:
+    """There is no revision to wait for: what the update itself says is told at once."""
+    first = maker.deploy()
+    maker.cloud.update_fails = "Permission denied on secret: rule-API_KEY."
+    maker.write(3)
+    with pytest.raises(PutBack) as refused:
+        maker.deploy()
+    assert str(refused.value) == (
+        "Google Cloud: Permission denied on secret: rule-API_KEY.\n"
+        f"Version {first.version} serves on."
+    )
     assert answered(maker.cloud.address) == 2
 
 

@@ -18,7 +18,7 @@ import yaml
 from google.oauth2.credentials import Credentials
 
 from podium.bundle.target import Target
-from podium.deploy import image
+from podium.deploy import image, requirements
 from podium.deploy.cloud_run import CloudRun, Place
 from podium.deploy.cloud_run_access import Access
 from podium.deploy.image import digest_of
@@ -91,17 +91,6 @@ def test_what_cloud_run_would_refuse(app: Path, wheel: Path, more: str, told: st
     fatal = [one.told for one in found if one.fatal]
     assert len(fatal) == 1
     assert told in fatal[0]
-
-
-def test_hosts_that_leave_out_the_address(app: Path, wheel: Path) -> None:
-    """Where the application would not answer to the address that it gets, that is told."""
-    write_rule(app, 1)
-    toml = (app / "podium.toml").read_text()
-    (app / "podium.toml").write_text(
-        toml.replace("workers = 1", 'workers = 1\nhosts = ["rule.example.org"]')
-    )
-    found = CloudRun().findings(prepare(CloudRun(), app, app.parent / "made", wheel), {})
-    assert [one.fatal for one in found] == [True, False]
 
 
 def test_what_fits_is_told_only_that_no_project_is_named(app: Path, wheel: Path) -> None:
@@ -193,8 +182,8 @@ def test_a_lock_for_another_processor_is_refused(
 ) -> None:
     """All platforms run x86_64 alone."""
     lock = SimpleNamespace(target=Target("3.11", "aarch64"))
-    monkeypatch.setattr(image, "read_lock", lambda *_arguments, **_more: lock)
-    with pytest.raises(DeployError, match=r"is for Python 3.11 on Linux aarch64; images run on"):
+    monkeypatch.setattr(requirements, "read_lock", lambda *_arguments, **_more: lock)
+    with pytest.raises(DeployError, match=r"3\.11 on Linux aarch64; an image has .*x86_64"):
         image.image_files(prepared(app, wheel))
 
 

@@ -239,3 +239,20 @@ def test_secrets_are_where_the_platform_keeps_them(
     assert account.deploy().address == outcome.address
     (options,) = account.aws.place.options.values()
     assert "TOKEN" not in [name for _, name in options]
+
+
+def test_a_secret_becomes_a_plain_variable(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its old value, which wins over the bundle's, is removed from the environment."""
+    monkeypatch.setenv("TOKEN", CANARY)
+    account.write(1, 'secrets = ["TOKEN"]')
+    account.deploy()
+    account.write(1, 'variables = { TOKEN = "plain" }')
+    account.deploy()
+    (told,) = boto3.client("elasticbeanstalk").describe_configuration_settings(
+        ApplicationName="rule", EnvironmentName="rule"
+    )["ConfigurationSettings"]
+    assert ("TOKEN", "plain") in [
+        (one["OptionName"], one["Value"]) for one in told["OptionSettings"]
+    ]

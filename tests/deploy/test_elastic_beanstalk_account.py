@@ -83,6 +83,23 @@ def test_logs(account: Account) -> None:
     assert any(line.startswith("Rule: http://localhost:") for line in lines)
 
 
+def test_a_log_with_odd_bytes(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not UTF-8 is replaced, and the rest told."""
+    monkeypatch.setattr(account.aws, "tail", ("200 OK", b"caf\xe9 is odd\n"))
+    assert "caf\ufffd is odd" in list(account.task().connect().logs(False))
+
+
+def test_a_log_that_is_not_given(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal is no log; neither it nor a broken connection tells the log's signed address."""
+    monkeypatch.setattr(account.aws, "tail", ("403 Forbidden", b"Request has expired"))
+    with pytest.raises(DeployError, match=r"log cannot be fetched: its storage answers with 403\."):
+        list(account.task().connect().logs(False))
+    monkeypatch.setattr(account.aws.place, "address", "http://127.0.0.1:1")
+    with pytest.raises(DeployError, match=r"log cannot be fetched: .*refused") as failed:
+        list(account.task().connect().logs(False))
+    assert "/tail/" not in str(failed.value)
+
+
 def test_logs_that_go_on(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written from then on follows, each line once."""
     monkeypatch.setattr(elastic_beanstalk_platform, "FOLLOW_S", 0.01)

@@ -18,7 +18,7 @@ from podium.bundle.lock import Lock
 from podium.bundle.packages import packages_of
 from podium.bundle.target import Target
 from podium.cli import DEMOS
-from podium.deploy import elastic_beanstalk_bundle
+from podium.deploy import requirements
 from podium.deploy.elastic_beanstalk import ElasticBeanstalk
 from podium.deploy.prepare import prepare, write_files
 from podium.deploy.run import Task, show
@@ -68,7 +68,7 @@ def prepared(folder: Path, wheel: Path) -> Deployment:
 
 def masked(text: str, app: Deployment) -> str:
     """Return a text without the version, which changes with every file of the application."""
-    return text.replace(app.version, "VERSION")
+    return text.replace(app.version, "VERSION").replace(str(app.folder), "penguins")
 
 
 def golden(name: str, text: str) -> None:
@@ -100,10 +100,10 @@ def test_dry_run(penguins: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -
                 {"TOKEN": "canary-of-the-application"}, wheel)  # fmt: skip
     show(task)
     told = "\n".join(lines)
-    plan = told[told.index("1. Make the bucket") :]
+    plan = told[told.index("1. Make the role") :]
     golden("plan.txt", masked(plan, task.app) + "\n")
     assert "canary" not in told
-    assert f"bundle.zip/{wheel.name}: {wheel.stat().st_size:,} bytes" in told
+    assert f"{wheel.stat().st_size:,} bytes  bundle.zip/{wheel.name}\n" in told
     assert (
         "Note: AWS Elastic Beanstalk serves one instance by HTTP. For HTTPS, name a certificate"
         in told
@@ -150,7 +150,7 @@ def locked(app: Deployment, monkeypatch: pytest.MonkeyPatch) -> str:
     packages = packages_of(app.parsed, app.folder, Target("3.12", "x86_64"), (), app.wheel)
     text = f"certifi==2026.10.18 \\\n    --hash=sha256:{'0' * 64}\n"
     lock = Lock(text, packages, {"certifi": "2026.10.18"}, None)
-    monkeypatch.setattr(elastic_beanstalk_bundle, "read_lock", lambda *_, **__: lock)
+    monkeypatch.setattr(requirements, "read_lock", lambda *_, **__: lock)
     return text
 
 
@@ -189,7 +189,9 @@ def test_a_header_lets_in_only_behind_a_proxy(penguins: Path, wheel: Path, proxi
     rules = str(files["bundle.zip/.platform/nginx/conf.d/elasticbeanstalk/podium.conf"])
     assert ('proxy_set_header X-Remote-User "";' in rules) == (proxies == 0)
     assert f"--proxies {proxies + 1} " in str(files["bundle.zip/Procfile"])
-    assert [one.fatal for one in target.findings(behind, files)] == ([False, True], [])[proxies]
+    found = target.findings(behind, files)
+    told = [one.fatal for one in found if "HTTPS" in one.told or "header" in one.told]
+    assert told == ([False, True], [])[proxies]
 
 
 def test_a_certificate_asks_for_a_load_balancer(penguins: Path, wheel: Path) -> None:
@@ -222,7 +224,42 @@ def test_a_certificate_asks_for_a_load_balancer(penguins: Path, wheel: Path) -> 
     rules = str(files["bundle.zip/.platform/nginx/conf.d/elasticbeanstalk/podium.conf"])
     assert "X-Forwarded-For $proxy_add_x_forwarded_for;" in rules
     assert "X-Forwarded-Proto" not in rules
-    assert list(target.findings(app, files)) == []
+    assert not any("HTTPS" in one.told for one in target.findings(app, files))
+
+
+def test_where_it_is_and_what_stays_is_told(
+    penguins: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """REGION stands for a region that is not named; a disk is gone with its instance."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    app, target = prepared(penguins, wheel), ElasticBeanstalk()
+    unnamed, kept = (one.told for one in list(target.findings(app, {}))[:2])
+    assert unnamed.startswith("No region is named: that of your AWS settings is taken")
+    assert kept.startswith("Data sets, kept answers and keys lie in /var/lib/podium, on the ")
+    assert "until the instance is replaced" in kept
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert next(target.findings(app, {})).told == kept
+
+
+def test_a_dry_run_names_the_region_of_the_bucket(penguins: Path, wheel: Path) -> None:
+    """The account's number alone is not known offline."""
+    plain = prepared(penguins, wheel)
+    app = structs.replace(plain, settings=structs.replace(plain.settings, region="eu-west-3"))
+    calls = [step.call for step in ElasticBeanstalk().plan(app, Live())]
+    (upload,) = (call for call in calls if isinstance(call, Call) and call.file)
+    assert upload.payload["Bucket"] == "elasticbeanstalk-eu-west-3-ACCOUNT"
+
+
+def test_a_dry_run_makes_the_roles_that_are_the_usual_ones(penguins: Path, wheel: Path) -> None:
+    """An account may lack them; one of its own is there, or told once AWS is asked."""
+    plain = prepared(penguins, wheel)
+    settings = structs.replace(plain.settings, instance_profile="own")
+    app = structs.replace(plain, settings=settings)
+    made = [[step.what for step in ElasticBeanstalk().plan(one, Live())
+             if step.what.startswith("Make the role")] for one in (plain, app)]  # fmt: skip
+    service = "Make the role aws-elasticbeanstalk-service-role"
+    assert made == [["Make the role aws-elasticbeanstalk-ec2-role", service], [service]]
 
 
 def test_nginx_and_gixy_find_nothing_wrong(penguins: Path, wheel: Path, tmp_path: Path) -> None:

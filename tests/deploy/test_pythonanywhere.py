@@ -15,7 +15,8 @@ from tests.deploy.anywhere_account import Account, account_of, answered
 
 MADE = ["POST domain", "POST webapps"]
 PACKAGES = ["POST .txt", "POST install.py", "DELETE .failed"]
-VERSION = ["POST .json", "POST .zip"]
+VERSION = ["POST .zip", "POST .json"]
+NOTED = "POST served"
 TURN = ["POST wsgi", "POST reload"]
 FIRST = [*MADE, *PACKAGES, *VERSION, "PATCH webapp", *TURN]
 CANARY = "canary-of-the-application"
@@ -39,14 +40,14 @@ def test_cycle(account: Account) -> None:
 
     account.write(10)
     second = account.deploy()
-    assert account.changes() == [*VERSION, *TURN]  # the packages are the same: no console
+    assert account.changes() == [NOTED, *VERSION, *TURN]  # the packages are the same: no console
     assert answered(second.address) == 20
 
     assert rollback(account.task(), lambda: True) == Outcome(first.address, first.version, True)
     assert account.changes() == TURN
     assert answered(first.address) == 2
     assert account.deploy() == Outcome(first.address, second.version, True)
-    assert account.changes() == ["POST .json", *TURN]  # it lies there: no upload
+    assert account.changes() == ["POST .json", *TURN]  # it lies there, and is noted: no upload
 
     assert destroy(account.task(), lambda: True) is True
     assert account.changes() == ["DELETE webapp", "DELETE wsgi", "DELETE rule"]
@@ -68,13 +69,46 @@ def test_versions_that_nobody_goes_back_to(account: Account) -> None:
     assert kept == sorted([*versions[1:], *versions[1:]])  # a folder and its variables each
 
 
+def test_version_that_served_last_stays_until_another_serves(account: Account) -> None:
+    """A version broke, and nobody could put the one before back: that one stays, and is there."""
+    good = account.deploy()
+    broken = [_broken(account, factor) for factor in (2, 3)]
+    live = account.task().connect().look()
+    assert (live.version, sorted(live.versions)) == (None, sorted([good.version, *broken]))
+    latest = _broken(account, 4)
+    live = account.task().connect().look()
+    assert sorted(live.versions) == sorted([good.version, broken[1], latest])
+    assert rollback(account.task(), lambda: True, good.version).changed
+    assert answered(good.address) == 2
+    account.write(5)
+    assert answered(account.deploy().address) == 10
+    assert len(account.task().connect().look().versions) == 2
+
+
+def _broken(account: Account, factor: int) -> str:
+    """Deploy a version that breaks when it gets its turn, just as the network goes."""
+    account.write(factor, code="raise RuntimeError('no such luck')")
+    anywhere, version = account.anywhere, account.task().app.version
+
+    def reloaded(asked: str) -> bool:
+        if asked.endswith("/reload/"):
+            anywhere.breaks = lambda _one: True
+        return False
+
+    anywhere.breaks = reloaded
+    with pytest.raises(DeployError):
+        account.deploy()
+    anywhere.breaks = lambda _one: False
+    return version
+
+
 def test_other_packages(account: Account) -> None:
     """They get an environment of their own; the one before goes first where both do not fit."""
     first = account.deploy()
     account.write(10, top='requirements = ["joblib"]')
     account.changes()
     account.deploy()
-    assert account.changes() == [*PACKAGES, *VERSION, "PATCH webapp", *TURN]
+    assert account.changes() == [NOTED, *PACKAGES, *VERSION, "PATCH webapp", *TURN]
     assert answered(first.address) == 20
     rollback(account.task(), lambda: True)
     assert account.changes() == ["PATCH webapp", *TURN]
@@ -106,7 +140,7 @@ def test_failed_update_goes_back(account: Account) -> None:
     assert "no such luck" in told[1]
     assert told[2] == f"Version {first.version} serves again."
     assert answered(first.address) == 2
-    assert account.changes() == [*VERSION, *TURN, *TURN]
+    assert account.changes() == [NOTED, *VERSION, *TURN, *TURN]
 
 
 def test_first_deployment_that_fails(account: Account) -> None:
@@ -156,21 +190,26 @@ def test_token_that_is_revoked_half_way(account: Account) -> None:
 
 
 def test_disk_that_is_full(account: Account) -> None:
-    """A refused upload is told with what makes room; packages are, too."""
+    """A refused upload is told with what makes room; packages are, too. No part is taken for all.
+
+    What the disk has kept of an archive goes with the next version.
+    """
     account.anywhere.machine.breaks = "OSError: [Errno 122] Disk quota exceeded"
     with pytest.raises(
         DeployError, match=r"could not be installed: .*\[Errno 122\] Disk quota .*du"
     ):
         account.deploy()
     account.anywhere.machine.breaks = ""
-    account.anywhere.refuses["POST files/path/home/Ada/podium/rule/versions"] = (
-        400, "Disk quota exceeded.",
-    )  # fmt: skip
-    with pytest.raises(
-        DeployError, match=r"Disk quota exceeded \(400\)\. The account's disk is fu"
-    ):
-        account.deploy()
-    account.anywhere.refuses.clear()
+    account.anywhere.fills = lambda name: name.endswith(".zip")
+    for factor in (2, 1):
+        account.write(factor)
+        with pytest.raises(
+            DeployError, match=r"Disk quota exceeded \(400\)\. The account's disk is fu"
+        ):
+            account.deploy()
+    live = account.task().connect().look()
+    assert (live.versions, len(list((account.there / "versions").glob("*.zip")))) == ((), 1)
+    account.anywhere.fills = lambda _name: False
     assert answered(account.deploy().address) == 2
 
 

@@ -114,6 +114,15 @@ def test_without_an_account(account: Account, monkeypatch: pytest.MonkeyPatch) -
     assert account.anywhere.asked == []
 
 
+def test_site_of_the_environment(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site that the vendor's own client would ask has the account's address, too."""
+    monkeypatch.setenv("PYTHONANYWHERE_SITE", "eu.pythonanywhere.com")
+    toml = account.app / "podium.toml"
+    toml.write_text(toml.read_text().replace("domain =", "#"))
+    task = account.task()
+    assert task.target.host(task.app) == "ada.eu.pythonanywhere.com"
+
+
 def test_account_in_the_eu(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """Host and address are those of the EU; what its host says when it is not there is told."""
     monkeypatch.delenv("PYTHONANYWHERE_SITE")

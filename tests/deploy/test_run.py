@@ -96,6 +96,21 @@ def test_same_again_changes_nothing(maker: Maker, shelf: ShelfPlatform) -> None:
     assert shelf.operations == [*before, "look"]
 
 
+def test_secrets_that_are_not_sent_again_are_told(maker: Maker, app: Path) -> None:
+    """A new value alone is no new version: it is told that it was not sent, and how it is."""
+    write_rule(app, 1, 'secrets = ["TOKEN", "OTHER"]')
+    environment = {**os.environ, "TOKEN": "first-value", "OTHER": "other-value"}
+    deploy(maker.task(environment), lambda: True)
+    before = [one["line"] for one in maker.teller.of("said")]
+    assert not any("Not sent again" in line for line in before)
+    assert not deploy(maker.task({**environment, "TOKEN": "second-value"}), lambda: True).changed
+    assert maker.teller.of("said")[-1]["line"] == (
+        "Not sent again: the values of TOKEN, OTHER. A new value goes along with the next version: "
+        "to send it alone, change a variable, such as [deploy.cloud-run] variables = "
+        '{ SECRETS = "2" }'
+    )
+
+
 def test_settings_make_another_version(maker: Maker, app: Path) -> None:
     """A version is content and settings: a variable that changes is a new one."""
     first = maker.task().app.version
@@ -291,5 +306,10 @@ def test_commands_are_run_with_what_they_say(tmp_path: Path) -> None:
     assert said == ["  got hello", f"  in {tmp_path}"]
     with pytest.raises(DeployError, match=rf"`sh -c` failed with exit code 7: in {tmp_path}"):
         run_command(command, tmp_path, {"CODE": "7"}, said.append)
+    deaf = ("sh", "-c", r"exec <&-; printf 'not \377\n'; exit 3")
+    with pytest.raises(
+        DeployError, match="`sh -c` failed with exit code 3: not \N{REPLACEMENT CHARACTER}"
+    ):
+        run_command(Command(deaf, "x" * 1_000_000), tmp_path, {}, said.append)
     with pytest.raises(DeployError, match="nothing-such is not installed"):
         run_command(Command(("nothing-such",)), tmp_path, {}, said.append)

@@ -32,6 +32,14 @@ def test_hidden() -> None:
     assert hidden("s3cret, open", ["A", "B", "D"], told) == "*** (the value of A), open"
 
 
+def test_hidden_where_one_is_part_of_another() -> None:
+    """The longer one goes as a whole, whichever is named first."""
+    told = {"A": "abcd1234", "URL": "postgresql://ada:abcd1234@db/x"}
+    assert hidden(f"{told['URL']} abcd1234", ["A", "URL"], told) == (
+        "*** (the value of URL) *** (the value of A)"
+    )
+
+
 @pytest.mark.parametrize(
     "written",
     ['{"K": "-----\\nab\\"cdefgh\\n--"}', "K=-----%0Aab%22cdefgh%0A--", "  ab\"cdefgh",

@@ -15,7 +15,7 @@ from podium.deploy.targets import TARGETS, target_of
 from tests.test_imports import FRAMEWORKS, loaded_by
 
 SDKS = ("azure", "boto3", "botocore", "google", "pythonanywhere_core", "requests")
-SHAPE = ("files", "findings", "plan", "back", "removal", "address", "connect")
+SHAPE = ("files", "findings", "plan", "back", "removal", "address", "host", "connect")
 
 
 @pytest.mark.parametrize("name", TARGETS)

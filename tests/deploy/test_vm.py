@@ -84,7 +84,8 @@ def test_every_file_and_step(tmp_path: Path, wheel: Path) -> None:
     environment = vm.environment_of(task.app)
 
     def masked(text: str) -> str:
-        return text.replace(task.app.version, "VERSION").replace(environment, "ENVIRONMENT")
+        text = text.replace(task.app.version, "VERSION").replace(environment, "ENVIRONMENT")
+        return text.replace(str(task.app.folder), "penguins")
 
     files = {
         name.removeprefix("bundle.tar.gz/"): text for name, text in Vm().files(task.app).items()
@@ -131,20 +132,30 @@ def told(app: Deployment) -> dict[str, bool]:
 
 
 def test_findings(app: Path, wheel: Path) -> None:
-    """A name that podium.toml does not answer to is fatal; no encryption is told."""
-    assert told(prepared(app, wheel)) == {}
+    """That nothing is encrypted is told, and what has to be done by hand for a certificate."""
+    ((by_hand, fatal),) = told(prepared(app, wheel)).items()
+    assert not fatal
+    assert by_hand.splitlines()[1:] == [
+        "  1. On the server: sudo apt-get install certbot",
+        "  2. On the server: sudo certbot certonly --webroot "
+        "-w ~/podium/rule/state/app-*/site/acme -d server --deploy-hook "
+        '"$(ls ~/podium/rule/state/app-*/site/certbot/renewed.sh)"',
+        f"  3. Here: podium deploy vm {app}",
+    ]
+    assert told(prepared(app, wheel, 'tls = "self-signed"')) == {}
     (off,) = told(prepared(app, wheel, 'tls = "off"')).items()
     assert off == (
         'tls = "off": everybody on the way reads and changes what is sent, unless a proxy before '
         "the server encrypts.", False,
     )  # fmt: skip
-    made = prepared(app, wheel)
-    server = structs.replace(made.parsed.spec.server, hosts=("rule.example.org",))
-    parsed = structs.replace(made.parsed, spec=structs.replace(made.parsed.spec, server=server))
-    assert told(structs.replace(made, parsed=parsed)) == {
-        "[server] hosts does not list server, so that nobody would be answered. Add it, or name "
-        "another: [deploy.vm] domain": True
-    }
+
+
+@pytest.mark.parametrize("tls", ["certbot", "self-signed", "off"])
+def test_tls_is_what_podium_up_is_told(app: Path, wheel: Path, tls: str) -> None:
+    """Both kinds are said, so that neither stays from a version before."""
+    files = Vm().files(prepared(app, wheel, f'tls = "{tls}"'))
+    up = json.loads(str(files["bundle.tar.gz/settings.json"]))["up"]
+    assert (up["tls_self_signed"], up["tls_off"]) == (tls == "self-signed", tls == "off")
 
 
 def planned(app: Deployment, **facts: Any) -> list[str]:
@@ -210,6 +221,34 @@ def test_other_ports_need_no_root(app: Path, wheel: Path) -> None:
     """Ports above 1024 are everybody's; without TLS there is only one."""
     made = prepared(app, wheel, 'http_port = 8080\ntls = "off"')
     assert planned(made, first_port=1024)[-1] == f"Let version {made.version} serve"
+
+
+@pytest.mark.parametrize(
+    ("folder", "place"),
+    [
+        ("podium", "podium/rule"), ("~/podium", "podium/rule"), ("~", "rule"), ("~/", "rule"),
+        ("/srv/a;b $x", "/srv/a;b $x/rule"), ("~/it's", "it's/rule"),
+    ],
+)  # fmt: skip
+def test_folder_is_one_word_of_the_shell(app: Path, wheel: Path, folder: str, place: str) -> None:
+    """Whatever is in its name; it begins in the home folder, where ssh does."""
+    made = prepared(app, wheel)
+    made = structs.replace(made, settings=structs.replace(made.settings, folder=folder))
+    line = f"printf '%s|' {vm.place_of(made)}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)  # noqa: S603, S607
+    assert done.stdout == f"{place}|"
+    live = Live(exists=False, details=THERE)
+    commands = [step.call.payload["command"] for step in Vm().plan(made, live)]  # type: ignore[union-attr]
+    assert all(vm.place_of(made) in command for command in commands)
+
+
+def test_folder_of_another_user(app: Path, wheel: Path) -> None:
+    """Where it is only its user's shell knows: it is refused."""
+    found = told(prepared(app, wheel, 'folder = "~ada/podium"\ntls = "self-signed"'))
+    assert found == {
+        '[deploy.vm] folder = "~ada/podium" is in the home folder of another user. Name it by its '
+        'full path, as in "/srv/podium", or one of your own: "~/podium".': True
+    }
 
 
 def test_version_before_comes_back_with_its_own_packages(app: Path, wheel: Path) -> None:

@@ -14,6 +14,8 @@ import pytest
 from podium.deploy import vm_there
 from podium.deploy.vm_there import There, main
 from podium.errors import ServeError
+from podium.jobs.state import StateFolder
+from podium.operate.home import Home, Options, Record
 
 
 @pytest.fixture
@@ -50,6 +52,25 @@ def test_versions_that_served_last_stay_with_their_packages(there: There) -> Non
     there.sweep()
     assert names(there.folder / "versions") == {"v3", "v4", "v5"}
     assert names(there.folder / "environments") == {"e3", "e4", "e5"}
+
+
+def test_version_that_serves_makes_room(there: There, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its turn it counts as the last that served, and the oldest goes."""
+    for number in range(1, 4):
+        write(there, f"v{number}", f"e{number}", served=number)
+    write(there, "new", "e4")
+    record = Record(source=there.app, options=Options(), slot="a", release="r", since=0.0,
+                    podium="1", stop_s=1)  # fmt: skip
+
+    def serve(_app: Path, state: StateFolder, *_: object) -> None:
+        (state.path / "site").mkdir(parents=True)
+        Home(state).write(record)
+
+    monkeypatch.setattr(vm_there, "bring_up", serve)
+    there.serve("new", print)
+    assert names(there.folder / "versions") == {"v2", "v3", "new"}
+    assert names(there.folder / "environments") == {"e2", "e3", "e4"}
+    assert (there.folder / "current").resolve() == there.version("new")
 
 
 def test_packages_stay_while_a_program_runs_from_them(there: There) -> None:

@@ -258,14 +258,14 @@ def test_other_limits_than_the_folder_s(server: Served, examined: Examine) -> No
     """Where podium.toml has changed since, what serves has to be reloaded."""
     toml = server.app / "podium.toml"
     before = toml.read_text()
-    toml.write_text(before.replace("100 kB", "200 kB"))
+    toml.write_text(before.replace("100 kB", "90 kB"))
     try:
-        report = examined(server, {"client_max_body_size 265536;": "client_max_body_size 165536;"},
+        report = examined(server, {"client_max_body_size 155536;": "client_max_body_size 165536;"},
                           folder=server.app)  # fmt: skip
     finally:
         toml.write_text(before)
     assert told(report) == {
-        "[limits]": "what serves has other limits: upload = 100 kB, in podium.toml 200 kB"
+        "[limits]": "what serves has other limits: upload = 100 kB, in podium.toml 90 kB"
     }
     assert "podium reload DIR" in mends(report)
 

@@ -314,12 +314,18 @@ def test_outside_the_prefix(weights: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
-@pytest.mark.parametrize("path", ["/", "/predict", "/healthz"])
+@pytest.mark.parametrize("path", ["/", "/predict", "/healthz/", "/metrics"])
 def test_wrong_host(weights: Client, path: str, host: str) -> None:
     """A host name that is not served gets no answer but that."""
     detail = "This server does not answer to that host name"
     answer = weights.send("GET", path, headers={"Host": host})
     assert_problem(answer, 421, "Misdirected Request", [], detail)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/readyz?worker"])
+def test_probes_under_any_host(weights: Client, path: str) -> None:
+    """A load balancer asks by an IP address whether the application is well."""
+    assert weights.send("GET", path, headers={"Host": "10.0.0.7:8000"}).status == 200
 
 
 @pytest.mark.parametrize("host", ["weights.example", "WEIGHTS.example:8443", "127.0.0.1"])

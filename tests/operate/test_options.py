@@ -15,7 +15,7 @@ from podium.jobs.state import StateFolder
 from podium.operate.home import Home, Options, Record
 from podium.operate.tls import certificate_of
 from podium.operate.up import _check_port, _notes, options_with
-from podium.production.site import Site
+from podium.production.site import Certificate, Site
 from tests.support.visitors import write_offset
 
 
@@ -29,6 +29,9 @@ def test_options_that_are_left_out_stay() -> None:
     assert options_with(before, given) == Options(
         domain="example.org", http_port=8080, tls_cert=Path("c.pem"), tls_key=Path("k.pem")
     )
+    off = options_with(before, {"tls_off": True})
+    assert off == Options(domain="example.org", http_port=8080, tls_off=True)
+    assert options_with(off, {"tls_self_signed": True}) == before
 
 
 def test_what_is_up_is_noted_whole(tmp_path: Path) -> None:
@@ -46,17 +49,22 @@ def test_what_is_up_is_noted_whole(tmp_path: Path) -> None:
 
 
 def test_plain_http_on_a_public_name_is_said_loudly(tmp_path: Path) -> None:
-    """Without a certificate the two lines of certbot are told; on localhost nothing is."""
+    """Without a certificate it is told how to get one while the site has port 80, if it may."""
     spec = parse(write_offset(tmp_path / "app", 1)).spec
     site = Site(name="app", folder=tmp_path / "site", state=tmp_path, spec=spec)
     state = StateFolder(tmp_path)
     warning, access = _notes(structs.replace(site, domain="example.org"), state, tmp_path)
     assert warning.startswith("WARNING: example.org is served WITHOUT encryption")
+    folder = tmp_path / "site"
     assert warning.endswith(
-        "  sudo apt-get install certbot\n  sudo certbot certonly --standalone -d example.org"
+        "what is sent. Once it is up, get a certificate, which is free, then run this again:\n"
+        f"  sudo apt-get install certbot\n  sudo certbot certonly --webroot -w {folder}/acme -d "
+        f"example.org \\\n      --deploy-hook {folder}/certbot/renewed.sh"
     )
     assert access == "Everybody may ask who reaches this host: there is no [access] require."
     assert _notes(site, state, tmp_path) == []
+    off, _ = _notes(structs.replace(site, domain="example.org"), state, tmp_path, tls_off=True)
+    assert off.endswith("changes what is sent.")
 
 
 def test_models_that_run_as_root_are_told(tmp_path: Path) -> None:
@@ -97,3 +105,12 @@ def test_certificate_and_key_belong_together(tmp_path: Path) -> None:
     with pytest.raises(ServeError, match="are no certificate with its key"):
         certificate_of(Options(tls_cert=file, tls_key=file), tmp_path)
     assert certificate_of(Options(), tmp_path) is None
+
+
+def test_off_is_off_whatever_certbot_has(tmp_path: Path) -> None:
+    """A certificate that certbot's hook has put there is taken, unless TLS is off."""
+    for name in ("fullchain.pem", "privkey.pem"):
+        (tmp_path / name).touch()
+    found = certificate_of(Options(), tmp_path)
+    assert found == Certificate(tmp_path / "fullchain.pem", tmp_path / "privkey.pem")
+    assert certificate_of(Options(tls_off=True), tmp_path) is None

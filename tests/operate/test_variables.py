@@ -17,16 +17,18 @@ from tests.support.visitors import write_offset
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     """Any value comes back as it was: quotes, spaces, lines, nothing, what a shell replaces."""
     variables = {"A": "plain", "B": "it's \"two\" words", "C": "two\nlines", "D": "$HOME `x` \\",
-                 "E": "", "F": "#no comment", "G": "Grüß=Gott"}  # fmt: skip
+                 "E": "", "F": "#no comment", "G": "Grüß=Gott", "H": "a\rb\r\nc"}  # fmt: skip
     file = tmp_path / "variables"
-    file.write_text(text_of(variables))
+    file.write_bytes(text_of(variables).encode())
     assert read_variables(file) == variables
 
 
-def test_file_as_somebody_writes_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_file_as_somebody_writes_it(tmp_path: Path, ending: str) -> None:
     """Comments and empty lines may stand there, and values in either kind of quotes."""
     file = tmp_path / "variables"
-    file.write_text("# ours\nA=1\n\nB='two words'  # why\nC=\"two words\"\n")
+    text = "# ours\nA=1\n\nB='two words'  # why\nC=\"two words\"\n"
+    file.write_bytes(text.replace("\n", ending).encode())
     assert read_variables(file) == {"A": "1", "B": "two words", "C": "two words"}
 
 

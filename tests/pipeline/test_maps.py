@@ -228,9 +228,7 @@ def test_no_time_for_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
     assert prediction.map is None
     ((caution),) = prediction.warnings
     assert (caution.field, caution.code) == ("map", "no_map")
-    assert caution.message.endswith(
-        "ms are too few for a map by this model; allow it more, up to [limits] map"
-    )
+    assert caution.message.endswith("ms are too few for a map by this model ([limits] map)")
 
 
 def test_pictures_share_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,13 +70,12 @@ def numbered(number: int) -> bytes:
 
 
 def test_who_sends_all_of_what_is_refused_reads_why(server: Server) -> None:
-    """nginx sends a body to its end before it reads; a connection closed early would be a 502."""
+    """A proxy sends a body to its end before it reads; a connection closed early would be a 502."""
     size = 60_000_000
     with connect(server) as connection:
         connection.sendall(HEAD.format(query="", length=size).encode())
         connection.sendall(b" " * size)
         assert connection.makefile("rb").readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
-
 
 
 def test_every_request_of_a_kept_connection_gets_its_own_answer(server: Server) -> None:

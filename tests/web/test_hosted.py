@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
 from podium.cli import DEMOS
 from podium.folder import parse
+from podium.web.hosted import _Bounded
 from tests.support.apps import SIDE, write_colours, write_half_broken
 from tests.support.client import BROWSER, Client, Upload
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # A server that asks the application as the specification has it (PEP 3333), and starts no thread.
 HOST = """
@@ -84,6 +89,31 @@ def test_several_images_of_one_form(tmp_path: Path) -> None:
     thirds = [one["probabilities"] for one in answer.predictions]
     assert [one["red"] for one in thirds] == pytest.approx([1 / 3, 0, 0], abs=1e-6)
     assert [one["blue"] for one in thirds] == pytest.approx([0, 0, 1 / 3], abs=1e-6)
+
+
+class Open:
+    """The input of a server that waits for more after a body."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def read(self, size: int = -1) -> bytes:
+        """Return so many bytes; more than there are never come."""
+        assert 0 <= size <= len(self._body), "it would wait for ever"
+        found, self._body = self._body[:size], self._body[size:]
+        return found
+
+
+@pytest.mark.parametrize("size", [-1, 1 << 16])
+def test_a_body_is_read_no_further_than_it_says(size: int) -> None:
+    """Whoever reads all that comes gets the body, though the server's own input goes on."""
+
+    def echo(environ: WSGIEnvironment, _start: object) -> list[bytes]:
+        stream = environ["wsgi.input"]
+        return [stream.read(size), stream.read(size)]
+
+    environ = {"wsgi.input": Open(b"body"), "CONTENT_LENGTH": "4", "REQUEST_METHOD": "POST"}
+    assert list(_Bounded(echo)(environ, lambda *_: lambda _: None)) == [b"body", b""]
 
 
 def test_default_model_that_cannot_be_loaded(tmp_path: Path) -> None:

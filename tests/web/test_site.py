@@ -56,6 +56,22 @@ def test_a_host_that_cannot_be_is_refused(
     assert caplog.text == ""
 
 
+def test_only_probes_are_answered_under_any_host(tmp_path: Path) -> None:
+    """A load balancer asks by an IP address, and under the prefix; the description says so."""
+    asking, prefix = client(write_weights(tmp_path / "app")), "/lab/weights"
+    codes = {
+        path: asking.get(prefix + path, headers={"Host": "10.0.0.7:8000"}).status_code
+        for path in ("/healthz", "/readyz", "/readyz?worker", "/models", "/predict", "/healthz/")
+    }
+    assert {path for path, code in codes.items() if code != 421} == {
+        "/healthz", "/readyz", "/readyz?worker",
+    }  # fmt: skip
+    told = asking.get(f"{prefix}/openapi.json", headers={"Host": "weights.example"}).get_json()
+    assert [path for path, item in told["paths"].items() if "421" not in str(item)] == [
+        "/healthz", "/readyz",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:5000", "[::1]:5000", "a" * 63 + ".b"])
 def test_other_hosts_are_served(tmp_path: Path, host: str) -> None:
     """Names, and addresses of both kinds, with their port or without."""

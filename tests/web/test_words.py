@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from podium.app import App
 from podium.prediction import (
     ClassPrediction,
     ClassUncertainty,
@@ -11,6 +16,9 @@ from podium.prediction import (
     ValuePrediction,
     ValueUncertainty,
 )
+from podium.web.body import BodyReader
+from podium.web.page.answer import CautionView
+from podium.web.site import create_site
 from podium.web.words import (
     capitalised,
     coverage,
@@ -26,6 +34,7 @@ from podium.web.words import (
     without_keys,
     written_ends,
 )
+from tests.support.apps import write_colours
 
 
 @pytest.mark.parametrize(
@@ -168,6 +177,22 @@ def test_keys_are_left_out() -> None:
     assert without_keys("the answer takes longer than 60 s ([limits] timeout); wait") == (
         "the answer takes longer than 60 s; wait"
     )
+    assert without_keys("they may do worse ([task] training = 'a.csv' has this checked).") == (
+        "they may do worse."
+    )
+
+
+def test_pages_leave_keys_out(tmp_path: Path) -> None:
+    """Neither a note beside the picture nor a warning of an answer names a key."""
+    flask = create_site(App(write_colours(tmp_path / "app")), cast(BodyReader, None))
+    form = SimpleNamespace(image_error="Has more than 1 MB ([limits] upload).")
+    caution = CautionView("Map", "300 ms are too few ([limits] map)", "", outside=False)
+    answer = SimpleNamespace(outside="", warnings=[caution])
+    with flask.test_request_context("/"):
+        notes = flask.jinja_env.get_template("page/notes.html").module
+        assert "Has more than 1 MB.</p>" in notes.image_note(form)  # type: ignore[attr-defined]
+        warnings = flask.jinja_env.get_template("page/warnings.html").render(answer=answer)
+    assert "300 ms are too few</span>" in warnings
 
 
 def test_small_numbers_are_not_told_as_zero() -> None:

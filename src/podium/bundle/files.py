@@ -97,7 +97,7 @@ class _Walk:
                 continue
             if path.is_dir():
                 yield from self._below(path, f"{name}/")
-            elif not path.is_file() or self._stays(name):
+            elif not path.is_file() or self._stays(name) or self._leads_to_ignored(path, name):
                 self.left_out.append(name)
             else:
                 yield name
@@ -123,9 +123,20 @@ class _Walk:
             not name.endswith("/") and risk_of(name, self.folder / name)
         )
 
+    def _leads_to_ignored(self, path: Path, name: str) -> bool:
+        """Whether links on the way to a file lead to one that .podiumignore itself leaves out.
+
+        What podium.toml names goes along by whichever name it has there.
+        """
+        target = path.resolve()
+        if name in self.needed or not target.is_relative_to(self.folder):
+            return False
+        found = self._spec.check_file(target.relative_to(self.folder).as_posix())
+        return bool(found.include and found.index is not None and found.index >= len(DEFAULTS))
+
     def _refused(self, path: Path, name: str) -> bool:
         """Note a link that leads outside or into a folder that holds it, and history in a model."""
-        if path.is_symlink() and not self._ignored(name):
+        if path.is_symlink() and path.exists() and not self._ignored(name):
             target = path.resolve()
             if not target.is_relative_to(self.folder):
                 self.wrong.append(f"{name} is a link that leads outside, to {target}. Put the file "
@@ -144,6 +155,8 @@ class _Walk:
         return {(self.folder / up).resolve() for up in PurePosixPath(name).parents}
 
     def _ignored(self, name: str) -> bool:
+        if name in self.needed or f"{name}/" in self.holders:
+            return False  # by a default, it is not
         return bool(self._spec.match_file(name) or self._spec.match_file(f"{name}/"))
 
 

@@ -6,8 +6,10 @@ import base64
 import hashlib
 import re
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
@@ -42,11 +44,15 @@ def podium_wheel(out: Path, given: Path | None = None) -> Path:
     if given is not None:
         requires_of(given)
         if not (out / given.name).exists() or not (out / given.name).samefile(given):
-            shutil.copyfile(given, out / given.name)
+            with _whole(out / given.name) as part:
+                shutil.copyfile(given, part)
         return out / given.name
     told = _distribution()
     path = out / f"{NAME}-{told.version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with (
+        _whole(path) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+    ):
         for name, content in _contents(told):
             archive.writestr(_entry(name), content)
     return path
@@ -64,6 +70,15 @@ def requires_of(wheel: Path | None) -> tuple[str, ...]:
     if told["Name"] != NAME:
         raise BundleError(f"{wheel} is a wheel of {told['Name']!r}; expected one of Podium.")
     return tuple(told.get_all("Requires-Dist") or ())
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Yield where to write a file that is then there whole: another process may be reading it."""
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as made:
+        part = Path(made, path.name)
+        yield part
+        part.replace(path)
 
 
 def _metadata(wheel: Path) -> str:

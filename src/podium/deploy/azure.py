@@ -26,6 +26,8 @@ GROUPS: Final = "2025-04-01"
 
 Source: https://learn.microsoft.com/rest/api/resources/resource-groups, read 2026-11-23.
 """
+KEPT: Final = "(stays as it is)"
+"""Stands for the value of a secret that is there already."""
 PASSWORD: Final = "registry-password"  # noqa: S105  # nosec B105  a name, not a password
 
 
@@ -104,28 +106,24 @@ def group_removal(app: Deployment) -> Step:
     )  # fmt: skip
 
 
-def findings_of(app: Deployment, ending: str, name: str) -> Iterator[Finding]:
-    """Yield what is found of both platforms; `ending` is that of the addresses they give."""
+def findings_of(app: Deployment, name: str) -> Iterator[Finding]:
+    """Yield what is found of both platforms."""
     settings: AzureHosted = app.settings
-    hosts = app.parsed.spec.server.hosts
-    if hosts and not any(host.endswith(ending) for host in hosts):
-        yield Finding(
-            f"[server] hosts names {', '.join(hosts)}, and not the address ending in {ending} "
-            "which Azure gives. Add it when you know it, or leave hosts out.",
-            fatal=True,
-        )
     if (settings.registry_user is None) != (settings.registry_password is None):
         yield Finding(
             f"[deploy.{name}] registry_user and registry_password belong together: name both, or "
             "none where everybody may pull the image.",
             fatal=True,
         )
-    for what, stands in _unnamed(app):
-        yield Finding(f"No {what} is named: {stands} stands for it in what follows.")
+    for what, stands, named in _unnamed(app):
+        yield Finding(
+            f"No {what} is named: {stands} stands for it in what follows. [deploy.{name}] {named} "
+            "names it."
+        )
 
 
-def _unnamed(app: Deployment) -> Iterable[tuple[str, str]]:
+def _unnamed(app: Deployment) -> Iterable[tuple[str, str, str]]:
     if place_of(app).subscription == SUBSCRIPTION:
-        yield "subscription", SUBSCRIPTION
+        yield "subscription", SUBSCRIPTION, "subscription or AZURE_SUBSCRIPTION_ID"
     if app.settings.image is None:
-        yield "image", full_image(app)
+        yield "image", full_image(app), "image, without its tag,"

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from podium.container.facts import PORT
 from podium.deploy.azure import (
+    KEPT,
     OWNER,
     arguments_of,
     as_json,
@@ -23,13 +24,12 @@ from podium.deploy.facts import facts_of
 from podium.deploy.image import image_files, image_steps
 from podium.deploy.steps import Call, Secret, Step, masked
 from podium.deploy.target import Deployment, Files, Finding, Live, Platform
+from podium.errors import DeployError
 
 STATE: Final = "/home/podium"
 """The only folder that stays is /home."""
 START_S: Final = 600
 """How long a container may take to start: its image is fetched, and its models are loaded."""
-KEPT: Final = "(stays as it is)"
-"""Stands for the value of a secret that is there already."""
 SERVED: Final = "podium-served"
 """The entry of the metadata that tells which versions have become ready, the last one first."""
 ENTRY: Final = "podium-version-"
@@ -65,15 +65,19 @@ class AzureAppService:
                 f"One web worker serves there, whatever processors {app.settings.plan} has. "
                 "[server] workers says how many."
             )
-        yield Finding(f"State lies in {STATE}. {self.facts.disk.told}")
-        yield from findings_of(app, ".azurewebsites.net", self.name)
+        yield Finding(
+            f"Data sets, kept answers and keys lie in {STATE}. {self.facts.disk.told} History, "
+            "at least, can lie elsewhere: PODIUM_DATABASE among the secrets, the address of a "
+            "PostgreSQL."
+        )
+        yield from findings_of(app, self.name)
 
     def plan(self, app: Deployment, live: Live) -> list[Step]:
         """Return the steps: image, plan, the web app with its settings, and that it is ready."""
         return [
             *group_steps(app, live.details.get("group", False)),
             *image_steps(full_image(app), live.details.get("digest")),
-            *_plan_steps(app, live.details.get("plan", False)),
+            *_plan_steps(app, live),
             *_site_steps(app, live, app.version, _config(app)),
         ]
 
@@ -104,6 +108,10 @@ class AzureAppService:
     def address(self, app: Deployment, live: Live) -> str | None:
         """Return the web app's address."""
         return live.address and f"{live.address}{app.parsed.spec.server.base_path}"
+
+    def host(self, app: Deployment) -> str:  # noqa: ARG002
+        """Return how the addresses end that the platform gives."""
+        return ".azurewebsites.net"
 
     def connect(self, app: Deployment, environment: Mapping[str, str]) -> Platform:
         """Return App Service, spoken to with the credentials that `az` and its SDKs take.
@@ -161,7 +169,7 @@ def _config(app: Deployment) -> dict[str, Any]:
 def _settings(app: Deployment) -> dict[str, str | Secret]:
     password = password_of(app)
     registry: dict[str, str | Secret] = {} if password is None else {
-        "DOCKER_REGISTRY_SERVER_URL": f"https://{server_of(full_image(app))}",
+        "DOCKER_REGISTRY_SERVER_URL": _registry_url(server_of(full_image(app))),
         "DOCKER_REGISTRY_SERVER_USERNAME": app.settings.registry_user,
         "DOCKER_REGISTRY_SERVER_PASSWORD": password,
     }  # fmt: skip
@@ -177,20 +185,43 @@ def _settings(app: Deployment) -> dict[str, str | Secret]:
     }
 
 
+def _registry_url(server: str) -> str:
+    """Return where App Service logs in at a registry; Docker Hub has an address of its own for it.
+
+    Source: https://learn.microsoft.com/azure/app-service/configure-custom-container
+    """
+    return "https://index.docker.io/v1" if server == "docker.io" else f"https://{server}"
+
+
 def _ready_path(app: Deployment) -> str:
     return f"{app.parsed.spec.server.base_path}/readyz"
 
 
-def _plan_steps(app: Deployment, there: bool) -> Iterator[Step]:
-    if not there:
-        place = place_of(app)
-        yield Step(
-            f"Make a plan {app.settings.plan}", "it is the machine on which the web app runs",
-            Call("app_service_plans.begin_create_or_update", {
-                "resource_group_name": place.group, "name": place.name,
-                "app_service_plan": _plan(app),
-            }),
-        )  # fmt: skip
+def _plan_steps(app: Deployment, live: Live) -> list[Step]:
+    """Return how the plan is made, or gets the size that is named.
+
+    Raises:
+        DeployError: it has another size, and others than Podium have to do with it.
+    """
+    place, named, there = place_of(app), app.settings.plan, live.details.get("plan", False)
+    size = live.details.get("size", named)
+    if there and size.lower() == named.lower():
+        return []
+    if there and not live.details.get("own_plan"):
+        raise DeployError(
+            f"The plan {place.name!r} of the resource group {place.group!r} is {size}, and [deploy."
+            f"azure-app-service] plan is {named}. Podium has not made it for this web app alone, "
+            f'and leaves it as it is: set plan = "{size}", or change it yourself: az appservice '
+            f"plan update --resource-group {place.group} --name {place.name} --sku {named}"
+        )
+    what, why = f"Make a plan {named}", (
+        "the machine on which the web app runs; it costs all the time, until `podium deploy "
+        "destroy`")  # fmt: skip
+    if there:
+        what, why = f"Change the plan to {named}", f"it is {size}; what it costs changes with it"
+    return [Step(what, why, Call("app_service_plans.begin_create_or_update", {
+        "resource_group_name": place.group, "name": place.name, "app_service_plan": _plan(app),
+    }))]  # fmt: skip
 
 
 def _site_steps(
@@ -198,11 +229,13 @@ def _site_steps(
 ) -> list[Step]:  # fmt: skip
     """Return how a version gets to serve; what is kept of it holds no secret."""
     where = {"resource_group_name": place_of(app).group, "name": app.name}
+    stay = "visitors stay where they are until it is ready"
     return [
-        Step("Set image and settings", "visitors stay where they are until it is ready",
+        Step("Set image and settings", stay if live.version else "this makes the web app",
              Call("web_apps.begin_create_or_update",
                   {**where, "site_envelope": _site(app, config)})),
-        Step("Wait for the container", "it gets visitors only once its models are loaded",
+        Step("Wait for the container", "it gets visitors only once its models are loaded, within "
+             f"{START_S // 60} minutes; this only reads",
              Call("wait for container", {"version": version})),
         Step("Note the version", "a rollback sets the image and settings that a version had",
              Call("web_apps.update_metadata", {**where, "metadata": {

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from podium.deploy import azure_session
-from podium.deploy.azure import Place, full_image
-from podium.deploy.azure_app_service import ENTRY, KEPT, SERVED, START_S
+from podium.deploy.azure import KEPT, Place, full_image
+from podium.deploy.azure_app_service import ENTRY, SERVED, START_S
 from podium.deploy.azure_session import Session, is_owned, out_of_memory
 from podium.deploy.image import digest_of
 from podium.deploy.steps import Call, unset
@@ -58,6 +58,8 @@ class AppService:
                 "own_plan": plan is not None and is_owned(plan) and _is_alone(plan, site),
                 "own_group": own_group and session.resources() <= ours,
             }  # fmt: skip
+            if plan is not None:
+                details["size"] = plan["sku"]["name"]
             exists = any(details[key] for key in ("site", "own_plan", "own_group"))
             if site is None:
                 self._refuse_taken()

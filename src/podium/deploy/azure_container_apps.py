@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from podium.container.facts import PORT
 from podium.deploy.azure import (
+    KEPT,
     OWNER,
     PASSWORD,
     arguments_of,
@@ -58,7 +59,7 @@ class AzureContainerApps:
         return {
             **image_files(app),
             "environment.json": as_json(_environment(app)),
-            "app.json": as_json(masked(_envelope(app))),
+            "app.json": as_json(masked(_envelope(app, Live()))),
         }
 
     def findings(self, app: Deployment, files: Files) -> Iterator[Finding]:  # noqa: ARG002
@@ -79,7 +80,16 @@ class AzureContainerApps:
                 "underscores alone, which Container Apps does not tell apart.",
                 fatal=True,
             )
-        yield from findings_of(app, ".azurecontainerapps.io", self.name)
+        if PASSWORD in names and password_of(app):
+            taken = app.hosted.secrets[names.index(PASSWORD)]
+            yield Finding(
+                f"[deploy.azure-container-apps] secrets has {taken}, which Container Apps would "
+                f"keep as {PASSWORD!r}; so is the value of registry_password = "
+                f'"{settings.registry_password}" kept there. Let the application\'s variable have '
+                "another name.",
+                fatal=True,
+            )
+        yield from findings_of(app, self.name)
 
     def plan(self, app: Deployment, live: Live) -> list[Step]:
         """Return the steps: image, environment, a revision that gets ready, then its visitors."""
@@ -131,6 +141,10 @@ class AzureContainerApps:
         """Return the app's address."""
         return live.address and f"{live.address}{app.parsed.spec.server.base_path}"
 
+    def host(self, app: Deployment) -> str:  # noqa: ARG002
+        """Return how the addresses end that the platform gives."""
+        return ".azurecontainerapps.io"
+
     def connect(self, app: Deployment, environment: Mapping[str, str]) -> Platform:
         """Return Container Apps, spoken to with the credentials that `az` and its SDKs take.
 
@@ -158,25 +172,23 @@ def _environment(app: Deployment) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _envelope(
-    app: Deployment, revision: str = "", serving: str = "", served: Iterable[str] = ()
-) -> dict[str, Any]:  # fmt: skip
-    """Return the app in JSON of the API; `serving` is the revision that keeps its visitors."""
+def _envelope(app: Deployment, live: Live, revision: str = "") -> dict[str, Any]:
+    """Return the app in JSON of the API; what serves keeps its visitors and its secrets."""
     place = place_of(app)
     fewest, most = app.settings.instances
     suffix = {"revisionSuffix": revision.partition("--")[2]} if revision else {}
     return {
         "location": app.settings.location,
-        "tags": _tags(served),
+        "tags": _tags(live.details.get("served", ())),
         "properties": {
             "environmentId": place.id_of("Microsoft.App/managedEnvironments", environment_of(app)),
             "configuration": {
                 "activeRevisionsMode": "Multiple",
                 "ingress": {
                     "external": True, "targetPort": PORT, "transport": "auto",
-                    "allowInsecure": False, "traffic": [_weight(serving)],
+                    "allowInsecure": False, "traffic": [_weight(live.details.get("serving", ""))],
                 },
-                **_kept(app),
+                **_kept(app, live.details.get("referred", ())),
             },
             "template": {
                 **suffix,
@@ -192,17 +204,21 @@ def _tags(served: Iterable[str]) -> dict[str, str]:
     return {**OWNER, **({SERVED: told} if told else {})}
 
 
-def _kept(app: Deployment) -> dict[str, Any]:
-    """Return the secrets and who may pull the image: names refer to values."""
-    secrets: list[dict[str, Any]] = [
-        {"name": _secret_name(name), "value": Secret(name)} for name in app.hosted.secrets
-    ]
-    password = password_of(app)
-    if password is None:
-        return {"secrets": secrets, "registries": []}
-    registry = {"server": server_of(full_image(app)), "username": app.settings.registry_user,
-                "passwordSecretRef": PASSWORD}  # fmt: skip
-    return {"secrets": [*secrets, {"name": PASSWORD, "value": password}], "registries": [registry]}
+def _kept(app: Deployment, referred: Iterable[str]) -> dict[str, Any]:
+    """Return the secrets and who may pull the image: names refer to values.
+
+    Azure refuses to drop a secret to which an active revision refers; a later deployment does it.
+    """
+    values: dict[str, str | Secret] = dict.fromkeys(referred, KEPT)
+    values |= {_secret_name(name): Secret(name) for name in app.hosted.secrets}
+    registries, password = [], password_of(app)
+    if password is not None:
+        values[PASSWORD] = password
+        registries = [{"server": server_of(full_image(app)),
+                       "username": app.settings.registry_user,
+                       "passwordSecretRef": PASSWORD}]  # fmt: skip
+    secrets = [{"name": name, "value": value} for name, value in values.items()]
+    return {"secrets": secrets, "registries": registries}
 
 
 def _container(app: Deployment) -> dict[str, Any]:
@@ -288,12 +304,13 @@ def _revision_step(app: Deployment, live: Live, name: str) -> Step:
     why = "visitors stay where they are until it is ready" if serving else "nothing serves yet"
     return Step("Make a revision", why, Call("container_apps.begin_create_or_update", {
         "resource_group_name": place.group, "container_app_name": place.name,
-        "container_app_envelope": _envelope(app, name, serving, live.details.get("served", ())),
+        "container_app_envelope": _envelope(app, live, name),
     }))  # fmt: skip
 
 
 def _wait_step(name: str) -> Step:
-    return Step("Wait for the revision", "it gets visitors only once its models are loaded",
+    return Step("Wait for the revision",
+                "it gets visitors only once its models are loaded; this only reads",
                 Call("wait for revision", {"revision_name": name}))  # fmt: skip
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from podium.deploy import azure_session
-from podium.deploy.azure import Place, full_image
+from podium.deploy.azure import KEPT, Place, full_image
 from podium.deploy.azure_container_apps import SERVED, environment_of
 from podium.deploy.azure_session import Session, is_owned, out_of_memory
 from podium.deploy.image import digest_of
-from podium.deploy.steps import Call
+from podium.deploy.steps import Call, hidden
 from podium.deploy.target import Deployment, Live, Say
 from podium.errors import DeployError
 from podium.hosting import RELEASE
@@ -35,6 +35,7 @@ class ContainerApps:
         self._client = self._session.client
         self._where = {"resource_group_name": place.group, "container_app_name": place.name}
         self._awaited = ""
+        self._values: dict[str, str] = {}
 
     def look(self) -> Live:
         """Return the app with its revisions; only reads.
@@ -70,11 +71,16 @@ class ContainerApps:
             DeployError: Azure refuses, or what is waited for fails.
         """
         self._awaited = _revision_in(call, self._place) or self._awaited
-        with self._session.told():
-            if call.operation == "wait for revision":
-                self._wait_for_revision(call.payload["revision_name"], say)
-            else:
-                self._session.send(call, say)
+        try:
+            with self._session.told():
+                if call.operation == "wait for revision":
+                    self._wait_for_revision(call.payload["revision_name"], say)
+                elif call.operation == "container_apps.begin_create_or_update":
+                    self._session.send(self._with_kept(call), say)
+                else:
+                    self._session.send(call, say)
+        except DeployError as err:
+            raise DeployError(self._hidden(str(err))) from err
 
     def reason(self) -> str:
         """Return why the revision that was waited for fails: its container knows more than it."""
@@ -89,7 +95,7 @@ class ContainerApps:
         if memory is not None:
             return memory
         said = dict.fromkeys(filter(None, [error, *details[-10:]]))
-        return "\n".join([*said, *(f"  {line}" for line in lines[-10:])]).strip()
+        return self._hidden("\n".join([*said, *(f"  {line}" for line in lines[-10:])]).strip())
 
     def logs(self, follow: bool) -> Iterator[str]:
         """Yield what the app's instances have written, the oldest line first."""
@@ -133,11 +139,33 @@ class ContainerApps:
             unfinished=bool(waiting) or not settled,
             details={
                 **details, "revisions": revisions, "served": served,
-                "serving": serving if version else "",
+                "serving": serving if version else "", "referred": _referred(found),
                 "names": tuple(one["name"] for one in found),
                 "active": tuple(one["name"] for one in found if one["properties"].get("active")),
             },
         )  # fmt: skip
+
+    def _with_kept(self, call: Call) -> Call:
+        """Return a call with the values of the secrets that the app has, and keeps."""
+        envelope = call.payload["container_app_envelope"]
+        properties = envelope["properties"]
+        configuration = properties["configuration"]
+        if all(one["value"] != KEPT for one in configuration["secrets"]):
+            return call
+        found = self._client.container_apps.list_secrets(**self._where).as_dict()
+        self._values = {one["name"]: one.get("value", "") for one in found.get("value", ())}
+        secrets = [
+            {**one, "value": self._values[one["name"]]} if one["value"] == KEPT else one
+            for one in configuration["secrets"]
+        ]
+        configuration = {**configuration, "secrets": secrets}
+        properties = {**properties, "configuration": configuration}
+        envelope = {**envelope, "properties": properties}
+        return Call(call.operation, {**call.payload, "container_app_envelope": envelope})
+
+    def _hidden(self, text: str) -> str:
+        """Return a text without the values that Azure has told, which no variable here has."""
+        return hidden(text, self._values, self._values)
 
     def _digest(self) -> str | None:
         return digest_of(full_image(self._app))
@@ -242,6 +270,16 @@ def _revision_in(call: Call, place: Place) -> str:
     properties = call.payload.get("container_app_envelope", {}).get("properties", {})
     suffix = properties.get("template", {}).get("revisionSuffix")
     return f"{place.name}--{suffix}" if suffix else ""
+
+
+def _referred(found: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the secrets that active revisions read."""
+    active = [one["properties"] for one in found if one["properties"].get("active")]
+    return tuple(sorted({
+        variable["secretRef"] for one in active
+        for container in one.get("template", {}).get("containers") or ()
+        for variable in container.get("env") or () if variable.get("secretRef")
+    }))  # fmt: skip
 
 
 def _serving(app: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ def findings(
     What was measured of it is kept in the workplace.
     """
     yield from _limits(target, app)
+    yield from _hosts(target, app)
     yield from _bundle(target, written)
     yield from _kept(target, app)
     yield from _several(app)
@@ -44,6 +45,26 @@ def _limits(target: Target, app: Deployment) -> Iterator[Finding]:
             continue
         own = getattr(app.parsed.spec.limits, key)
         yield Finding(f"[limits] {key} is {told} at {target.title}, in place of {own}.")
+
+
+def _hosts(target: Target, app: Deployment) -> Iterator[Finding]:
+    """Yield that visitors would not be answered, nor the request that proves a deployment."""
+    host = target.host(app)
+    names = [name.lower() for name in app.parsed.spec.server.hosts]
+    if host is None or not names:
+        return
+    if host.startswith("."):
+        lists = any(name.endswith(host) for name in names)
+        told = f"a name ending in {host}, such as {target.title} gives"
+        way_out = "Leave hosts out until the first deployment has told the name, and add it then."
+    else:
+        lists, told = host.lower() in names, host
+        way_out = f"Add it, or name another: [deploy.{target.name}] domain"
+    if not lists:
+        yield Finding(
+            f"[server] hosts does not list {told}, so that nobody would be answered. {way_out}",
+            fatal=True,
+        )
 
 
 def _bundle(target: Target, written: Mapping[str, Path]) -> Iterator[Finding]:
@@ -111,7 +132,7 @@ def _datasets(target: Target, app: Deployment) -> Iterator[Finding]:
         told = [one.told for one in (facts.disk, facts.background) if not one.value]
         yield Finding(
             f"Whole data sets are off at {target.title}, and its page says so. {' '.join(told)} "
-            f"`podium predict` scores them here, and /predict takes "
+            f"`podium score` scores them here, and /predict takes "
             f"{app.parsed.spec.limits.rows:,} rows at once."
         )
 
@@ -131,8 +152,9 @@ def _leaks(app: Deployment, files: Files, environment: Mapping[str, str]) -> Ite
     values = {name: environment[name].encode() for name in app.hosted.hidden
               if len(environment.get(name, "")) >= SHORT}  # fmt: skip
     for file, content in files.items() if values else ():
-        text = _beginning(content)
-        for name in (name for name, value in values.items() if value in text):
+        found = {name for part in _parts(content, max(map(len, values.values())))
+                 for name, value in values.items() if value in part}  # fmt: skip
+        for name in sorted(found):
             yield Finding(
                 f"{file} holds the value of {name}, which [deploy.*] secrets names. Take it out, "
                 "and read it from the environment.",
@@ -140,11 +162,16 @@ def _leaks(app: Deployment, files: Files, environment: Mapping[str, str]) -> Ite
             )
 
 
-def _beginning(content: str | bytes | Path) -> bytes:
-    if isinstance(content, Path):
-        with content.open("rb") as read:
-            return read.read(_READ)
-    return content.encode() if isinstance(content, str) else content
+def _parts(content: str | bytes | Path, longest: int) -> Iterator[bytes]:
+    """Yield all of a file in parts, of which each has what the one before ended with."""
+    if not isinstance(content, Path):
+        yield content.encode() if isinstance(content, str) else content
+        return
+    with content.open("rb") as read:
+        end = b""
+        while part := read.read(_READ):
+            yield end + part
+            end = part[-longest:]
 
 
 def _memory(target: Target, app: Deployment, needed: Callable[[], Size]) -> Iterator[Finding]:

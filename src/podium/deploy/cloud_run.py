@@ -100,15 +100,11 @@ class CloudRun:
                 f'service_account = "{app.name}@PROJECT.iam.gserviceaccount.com"',
                 fatal=True,
             )
-        hosts = app.parsed.spec.server.hosts
-        if hosts and not any(host.endswith(".run.app") for host in hosts):
-            yield Finding(
-                f"[server] hosts names {', '.join(hosts)}, and not the address ending in .run.app "
-                "which Cloud Run gives. Add it when you know it, or leave hosts out.",
-                fatal=True,
-            )
         if place_of(app).project == PROJECT:
-            yield Finding("No project is named: PROJECT stands for it in what follows.")
+            yield Finding(
+                "No project is named: PROJECT stands for it in what follows. [deploy.cloud-run] "
+                "project or GOOGLE_CLOUD_PROJECT names it."
+            )
 
     def plan(self, app: Deployment, live: Live) -> list[Step]:
         """Return the steps: image, secrets, a revision that gets ready, and then its visitors."""
@@ -121,7 +117,8 @@ class CloudRun:
                      *_secret_steps(app, live), _revision_step(app, live, name)]  # fmt: skip
         if there is None or not there["ready"]:
             steps.append(Step(
-                "Wait for the revision", "it gets visitors only once its models are loaded",
+                "Wait for the revision", "it gets visitors only once its models are loaded, within "
+                "four minutes; this only reads",
                 Call("wait for revision", {"name": place_of(app).revision(name)}),
             ))  # fmt: skip
         return [*steps, *_traffic_steps(app, name)]
@@ -146,6 +143,10 @@ class CloudRun:
     def address(self, app: Deployment, live: Live) -> str | None:
         """Return the service's address."""
         return live.address and f"{live.address}{app.parsed.spec.server.base_path}"
+
+    def host(self, app: Deployment) -> str:  # noqa: ARG002
+        """Return how the addresses end that the platform gives."""
+        return ".run.app"
 
     def connect(self, app: Deployment, environment: Mapping[str, str]) -> Platform:
         """Return Cloud Run, spoken to with the Application Default Credentials.
@@ -262,7 +263,8 @@ def _revision_step(app: Deployment, live: Live, name: str) -> Step:
     serving = live.details.get("serving")
     traffic = _target(serving) if serving else {**_LATEST, "percent": 100}
     why = "visitors stay where they are until it is ready" if serving else "nothing serves yet"
-    return Step("Make a revision", why, Call("run.projects.locations.services.patch", {
+    who = "everybody may ask it" if app.settings.public else "only who may invoke it is let in"
+    return Step("Make a revision", f"{why}; {who}", Call("run.projects.locations.services.patch", {
         "allowMissing": True,
         "service": {**service, "template": {"revision": name, **service["template"]},
                     "traffic": [traffic]},

@@ -48,6 +48,7 @@ class GoogleCloud:
         self._services = run_v2.ServicesClient(**how)
         self._revisions = run_v2.RevisionsClient(**how)
         self._awaited = ""
+        self._update: Any = None
 
     def look(self) -> Live:
         """Return the service with its revisions; only reads.
@@ -107,8 +108,7 @@ class GoogleCloud:
         if not self._awaited:
             return ""
         with self._access.told():
-            revision = self._revisions.get_revision(name=self._awaited)
-        told = _failure(revision.conditions)
+            told = _failure(self._conditions(self._awaited))
         lines = self._last_words(told)
         memory = next((line for line in (*lines, told) if _OUT_OF_MEMORY.search(line)), None)
         if memory is not None:
@@ -189,7 +189,7 @@ class GoogleCloud:
                 "GOOGLE_APPLICATION_CREDENTIALS name a service account's key, or log in yourself: "
                 "gcloud auth application-default login"
             )
-        self._services.update_service(self._run.UpdateServiceRequest(
+        self._update = self._services.update_service(self._run.UpdateServiceRequest(
             service=self._run.Service.from_json(json.dumps(service)), allow_missing=allowMissing,
             update_mask=updateMask or None,
         ))  # fmt: skip
@@ -214,16 +214,22 @@ class GoogleCloud:
         else:
             ask("DELETE", told["name"])
 
-    def _wait_for_revision(self, name: str, say: Say) -> None:
+    def _conditions(self, revision: str) -> Any:
+        """Return the conditions of a revision; none where Cloud Run has not come to it yet."""
         from google.api_core.exceptions import NotFound
 
+        try:
+            return self._revisions.get_revision(name=revision).conditions
+        except NotFound:
+            return []
+
+    def _wait_for_revision(self, name: str, say: Say) -> None:
         self._awaited, said = name, set[str]()
         ends = time.monotonic() + WAIT_S
         while time.monotonic() < ends:
-            try:
-                conditions = self._revisions.get_revision(name=name).conditions
-            except NotFound:  # Cloud Run has not come to it yet
-                conditions = []
+            conditions = self._conditions(name)
+            if not conditions and self._update is not None and self._update.done():
+                self._update.result()  # what has failed before there is a revision tells why here
             _tell(conditions, said, say)
             ready = _ready(conditions)
             if ready is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from podium.deploy.steps import Command, Secret, resolved
@@ -25,7 +26,8 @@ def run_command(
     try:
         process = subprocess.Popen(  # noqa: S603  the arguments are a list, not a shell's text
             command.arguments, cwd=folder, env={**os.environ, **environment}, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            errors="replace", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )  # fmt: skip
     except FileNotFoundError as err:
         raise DeployError(f"{command.arguments[0]} is not installed on this machine.") from err
@@ -33,8 +35,9 @@ def run_command(
     with process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(text)
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it may have ended; its exit code says how
+            process.stdin.write(text)
+            process.stdin.close()
         for line in process.stdout:
             last = line.rstrip() or last
             say(f"  {line.rstrip()}")

@@ -6,6 +6,7 @@ application version, which lies as an archive in the account's bucket. An enviro
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from podium.deploy.elastic_beanstalk_bundle import (
     patience_of,
     proxies_of,
 )
-from podium.deploy.elastic_beanstalk_roles import role_steps
+from podium.deploy.elastic_beanstalk_roles import role_steps, usual_roles
 from podium.deploy.facts import facts_of
 from podium.deploy.steps import Call, Secret, Step
 from podium.deploy.target import Deployment, Files, Finding, Live, Platform
@@ -38,7 +39,13 @@ WAIT_GONE: Final = "podium:WaitUntilGone"
 """Calls that only read, again and again, and tell the environment's events."""
 _BUCKET: Final = "elasticbeanstalk-REGION-ACCOUNT"
 """As long as region and account are not known; the platform names its bucket so."""
+_REGIONS: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _ENVIRONMENT: Final = "aws:elasticbeanstalk:environment"
+_LAUNCH: Final = "aws:autoscaling:launchconfiguration"
+"""What instances are launched with. That three of its options lead to launch templates:
+
+https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/using-features.managing.ec2.namespace.html
+"""
 
 
 class There(Struct, frozen=True, kw_only=True):
@@ -70,8 +77,16 @@ class ElasticBeanstalk:
         return bundle_of(app)
 
     def findings(self, app: Deployment, files: Files) -> Iterator[Finding]:  # noqa: ARG002
-        """Yield that connections are not encrypted, and who is not let in by a header."""
+        """Yield where it is, what stays, that connections are not encrypted, and who is let in."""
         spec = app.parsed.spec
+        if not (app.settings.region or any(map(os.environ.get, _REGIONS))):
+            yield Finding(
+                "No region is named: that of your AWS settings is taken (`aws configure`), for "
+                "which REGION stands in a dry run, as ACCOUNT does for the account. "
+                "[deploy.elastic-beanstalk] region or AWS_DEFAULT_REGION names one."
+            )
+        yield Finding(f"Data sets, kept answers and keys lie in {STATE}, on the instance's own "
+                      f"disk. {self.facts.disk.told}")  # fmt: skip
         if not proxies_of(app):
             yield Finding(
                 f"{self.title} serves one instance by HTTP. For HTTPS, name a certificate: "
@@ -90,7 +105,7 @@ class ElasticBeanstalk:
         there = there_of(live)
         if there.status in UNDER_WAY and live.version == app.version:
             return [_ready(app, app.version)]
-        steps = [*role_steps(app, there.missing)]
+        steps = [*role_steps(app, there.missing if live.details else usual_roles(app))]
         if not live.exists:
             steps += _application(app)
         if app.version not in live.versions:
@@ -127,6 +142,10 @@ class ElasticBeanstalk:
         """Return the address that the platform gave."""
         return live.address
 
+    def host(self, app: Deployment) -> str:  # noqa: ARG002
+        """Return how the addresses end that the platform gives."""
+        return ".elasticbeanstalk.com"
+
     def connect(self, app: Deployment, environment: Mapping[str, str]) -> Platform:  # noqa: ARG002
         """Return the platform; boto3 looks for region and credentials where `aws` does.
 
@@ -152,7 +171,7 @@ def there_of(live: Live) -> There:
 
 
 def _application(app: Deployment) -> Iterator[Step]:
-    yield Step("Make the bucket", "archives lie in Elastic Beanstalk's own, if it is there",
+    yield Step("Make the bucket", "source bundles lie in the platform's own; one there is kept",
                Call("elasticbeanstalk:CreateStorageLocation"))  # fmt: skip
     payload = {"ApplicationName": app.name, "Description": MADE}
     yield Step("Make the application", "there is none of this name",
@@ -160,7 +179,8 @@ def _application(app: Deployment) -> Iterator[Step]:
 
 
 def _upload(app: Deployment, there: There) -> Iterator[Step]:
-    bucket, key = there.bucket, f"{app.name}/{app.version}.zip"
+    bucket = there.bucket.replace("REGION", app.settings.region or "REGION")
+    key = f"{app.name}/{app.version}.zip"
     place = {"Bucket": bucket, "Key": key, "ExpectedBucketOwner": there.account}
     yield Step("Upload the source bundle", "this version is not there yet",
                Call("s3:PutObject", place, ARCHIVE))  # fmt: skip
@@ -185,7 +205,8 @@ def _create(app: Deployment, there: There) -> Step:
         "SolutionStackName": stacks[python], "VersionLabel": app.version,
         "Tier": {"Name": "WebServer", "Type": "Standard"}, "OptionSettings": _options(app),
     }  # fmt: skip
-    return Step("Make the environment", "there is none of this name",
+    why = f"a {app.settings.instance_type} with nginx; it costs until `podium deploy destroy`"
+    return Step("Make the environment", why,
                 Call("elasticbeanstalk:CreateEnvironment", payload))  # fmt: skip
 
 
@@ -197,7 +218,8 @@ def _update(app: Deployment, there: There) -> Step:
             f"made for Python {python}. An environment keeps its Python: set "
             f'[deploy.elastic-beanstalk] python = "{there.python}", or name another environment.'
         )
-    gone = [name for name in there.variables if name not in {*app.environment(STATE), "PORT"}]
+    # What was set by the API wins over the bundle, also of a secret that now is a plain variable.
+    gone = [name for name in there.variables if name not in app.hosted.secrets]
     payload = {
         "EnvironmentName": environment_of(app), "VersionLabel": app.version,
         "OptionSettings": _options(app),
@@ -214,7 +236,10 @@ def _options(app: Deployment) -> list[dict[str, Any]]:
     told: dict[tuple[str, str], str | Secret] = {
         (_ENVIRONMENT, "EnvironmentType"): "SingleInstance",
         (_ENVIRONMENT, "ServiceRole"): settings.service_role,
-        ("aws:autoscaling:launchconfiguration", "IamInstanceProfile"): settings.instance_profile,
+        (_LAUNCH, "IamInstanceProfile"): settings.instance_profile,
+        # Each of these makes a launch template; new accounts can have no launch configuration.
+        (_LAUNCH, "DisableIMDSv1"): "true",
+        (_LAUNCH, "RootVolumeType"): "gp3",
         ("aws:ec2:instances", "InstanceTypes"): settings.instance_type,
         ("aws:ec2:instances", "SupportedArchitectures"): "arm64" if arm else "x86_64",
         **(_balanced(app) if settings.certificate else {}),
@@ -255,7 +280,8 @@ def _settled(app: Deployment, there: There) -> list[Step]:
 def _ready(app: Deployment, version: str) -> Step:
     payload = {"EnvironmentName": environment_of(app), "VersionLabel": version}
     what = f"Wait until the environment has version {version}"
-    return Step(what, "it installs packages and starts processes", Call(WAIT_READY, payload))
+    why = "it starts, installs packages and loads models, which takes minutes; this only reads"
+    return Step(what, why, Call(WAIT_READY, payload))
 
 
 def _gone(app: Deployment) -> Step:

@@ -13,12 +13,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-from podium.bundle.lock import read_lock
 from podium.bundle.target import Target as Machine
-from podium.deploy.requirements import requirements_of
+from podium.deploy.requirements import lock_for, lock_of, requirements_of
 from podium.deploy.steps import Secret
 from podium.deploy.target import Deployment, Files
-from podium.errors import DeployError
 from podium.production.nginx import FORM_BYTES
 from podium.production.notation import block, lines_of
 from podium.production.site import FORGED, HEADER_BYTES, MARGIN_S, STALLED_S
@@ -73,7 +71,7 @@ def machine_of(app: Deployment) -> Machine:
     """
     arm = _ARM.match(app.settings.instance_type)
     machine = "aarch64" if arm else "x86_64"
-    lock = read_lock(app.folder, app.parsed, wheel=app.wheel)
+    lock = lock_of(app)
     python = app.settings.python or (lock.target if lock else Machine.here()).python
     return Machine(python, machine)
 
@@ -88,13 +86,7 @@ def _procfile(app: Deployment) -> str:
 def _requirements(app: Deployment) -> str:
     """Return what pip installs: the application's packages, then Podium's own wheel."""
     target = machine_of(app)
-    lock = read_lock(app.folder, app.parsed, wheel=app.wheel)
-    if lock is not None and lock.target != target:
-        raise DeployError(
-            f"{app.folder}/requirements.lock is for {lock.target.words}; the instance has "
-            f"{target.words}. Make it anew: podium lock {app.folder} --python {target.python} "
-            f"--machine {target.machine}"
-        )
+    lock_for(app, "the instance", target.machine, target.python)
     return requirements_of(app, target)
 
 
@@ -130,6 +122,8 @@ def _server(app: Deployment) -> str:
     limits, base = app.parsed.spec.limits, app.parsed.spec.server.base_path
     wait_s = patience_of(app)
     return lines_of(
+        "# How large a request may be and how long it may take, as [limits] says; and who asks is",
+        "# told by nginx, not by visitors. Whole data sets may be larger.",
         f"client_max_body_size {limits.upload + FORM_BYTES};",
         f"large_client_header_buffers 4 {HEADER_BYTES};",
         f"proxy_send_timeout {wait_s}s;",

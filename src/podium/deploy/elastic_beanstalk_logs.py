@@ -22,10 +22,8 @@ def tail_of(aws: Clients, environment: Mapping[str, str]) -> dict[str, list[str]
     """Return the last lines of the application's logs, by file; of all where it has none.
 
     Raises:
-        DeployError: the platform does not gather them.
+        DeployError: the platform does not gather them, or its storage does not give them.
     """
-    import urllib3
-
     what = {**environment, "InfoType": "tail"}
     since = date_of(aws.ask("RequestEnvironmentInfo", **what))
     ends = time.monotonic() + LONGEST_S
@@ -37,9 +35,7 @@ def tail_of(aws: Clients, environment: Mapping[str, str]) -> dict[str, list[str]
         if time.monotonic() > ends:
             raise DeployError("The environment sends no logs. Look into the AWS console.")
         time.sleep(POLL_S)
-    pool = urllib3.PoolManager()
-    texts = [pool.request("GET", url, timeout=ASK_S).data.decode() for url in fresh]
-    return _parts("\n".join(texts))
+    return _parts("\n".join(map(_fetched, fresh)))
 
 
 def new_lines(before: Sequence[str], lines: Sequence[str]) -> Sequence[str]:
@@ -48,6 +44,22 @@ def new_lines(before: Sequence[str], lines: Sequence[str]) -> Sequence[str]:
         if lines[:count] == before[-count:]:
             return lines[count:]
     return lines
+
+
+def _fetched(url: str) -> str:
+    """Return what lies at an address, whose signature lets everybody in: it is told to nobody."""
+    import urllib3
+
+    try:
+        answer = urllib3.PoolManager().request("GET", url, timeout=ASK_S)
+    except urllib3.exceptions.HTTPError as err:
+        why = getattr(err, "reason", None) or type(err).__name__
+        raise DeployError(f"The environment's log cannot be fetched: {why}.") from err
+    if answer.status != 200:
+        raise DeployError(
+            f"The environment's log cannot be fetched: its storage answers with {answer.status}."
+        )
+    return answer.data.decode(errors="replace")
 
 
 def _parts(text: str) -> dict[str, list[str]]:

@@ -27,6 +27,11 @@ def role_of(app: Deployment, kind: str) -> tuple[str, bool]:
     return name, name == getattr(type(app.settings)(), ROLES[kind])
 
 
+def usual_roles(app: Deployment) -> list[str]:
+    """Return which roles are those that are taken when none is set."""
+    return [kind for kind in ROLES if role_of(app, kind)[1]]
+
+
 def role_steps(app: Deployment, missing: Iterable[str]) -> Iterator[Step]:
     """Yield how the roles are made that an account gets with its first environment.
 
@@ -50,7 +55,8 @@ def _role(kind: str, name: str) -> Iterator[Step]:
         trust["Condition"] = {"StringEquals": {"sts:ExternalId": "elasticbeanstalk"}}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = {"RoleName": name}
-    yield Step(f"Make the role {name}", "this account does not have it yet",
+    why = "an account gets it with its first environment; one that is there stays"
+    yield Step(f"Make the role {name}", why,
                Call("iam:CreateRole", {**role, "AssumeRolePolicyDocument": document}))  # fmt: skip
     for policy in _POLICIES[kind]:
         arn = f"arn:aws:iam::aws:policy/{policy}"

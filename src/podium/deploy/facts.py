@@ -68,7 +68,9 @@ class Facts(Struct, frozen=True, kw_only=True):
         found = {}
         if self.upload is not None:
             size = Size(self.upload.value // _STEP * _STEP)
-            told = {"upload": limits.upload, "dataset": limits.dataset}
+            told = {"upload": limits.upload}
+            if self.datasets:
+                told["dataset"] = limits.dataset
             found.update({key: str(size) for key, own in told.items() if own > size})
         if self.timeout is not None and limits.timeout > self.timeout.value:
             found["timeout"] = str(Period(self.timeout.value))

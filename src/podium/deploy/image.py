@@ -7,14 +7,13 @@ from typing import Final
 
 import msgspec
 
-from podium.bundle.lock import read_lock
 from podium.bundle.packages import packages_of
 from podium.bundle.target import Target as Machine
 from podium.container.facts import Container
 from podium.container.render import files_of_models, render
+from podium.deploy.requirements import lock_for
 from podium.deploy.steps import Command, Step
 from podium.deploy.target import Deployment, Files
-from podium.errors import DeployError
 
 CONTEXT: Final = "image"
 """The folder of the files that make the image."""
@@ -33,12 +32,7 @@ def image_files(app: Deployment) -> Files:
         BundleError: a package brings CUDA along, or the lock is none of these packages.
         DeployError: the lock is for another kind of processor.
     """
-    lock = read_lock(app.folder, app.parsed, wheel=app.wheel)
-    if lock is not None and lock.target.machine != MACHINE:
-        raise DeployError(
-            f"{app.folder}/requirements.lock is for {lock.target.words}; images run on {MACHINE}. "
-            f"Make it anew: podium lock {app.folder} --machine {MACHINE}"
-        )
+    lock = lock_for(app, "an image", MACHINE)
     here = Machine.here()._replace(machine=MACHINE)
     packages = lock.packages if lock else packages_of(app.parsed, app.folder, here, (), app.wheel)
     container = Container(
@@ -66,8 +60,13 @@ def image_steps(image: str, digest: str | None) -> list[Step]:
                  "PYTORCH_INDEX", "--tag", image, CONTEXT)  # fmt: skip
     build, push = Command(("docker", "build", *arguments)), Command(("docker", "push", image))
     return [
-        Step("Build the image", "its tag is the version, a hash of content and settings", build),
-        Step("Push the image", "the platform pulls it from its registry", push),
+        Step(
+            "Build the image",
+            "the application with all it needs, from the files in image/; its "
+            "tag is the version, a hash of content and settings",
+            build,
+        ),
+        Step("Push the image", "to its registry, from where the platform pulls it", push),
     ]
 
 
@@ -76,6 +75,8 @@ def digest_of(image: str) -> str | None:
 
     Only reads. An image that is pushed once more does no harm, so that no failure is told here.
     """
+    if image.endswith(":"):  # without a version none is to be pushed
+        return None
     # A registry on this machine has no TLS, which the engine takes as it is, and this command not.
     plain = ("--insecure",) if image.startswith(("localhost:", "127.")) else ()
     command = ("docker", "manifest", "inspect", *plain, "--verbose", image)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from podium.bundle.files import BundleFile, bundle_files
 from podium.bundle.wheel import podium_wheel
@@ -26,6 +27,25 @@ _TIME: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip archive can tell."""
 
 
+def named(target: Target, folder: Path) -> Deployment:
+    """Return an application by its name at a platform, without what would be sent.
+
+    That may be anything: it is neither looked for nor checked.
+
+    Raises:
+        SpecError: podium.toml has mistakes.
+        DeployError: there is no name for it.
+    """
+    folder = folder.resolve()
+    parsed = parse(folder)
+    settings = getattr(parsed.spec.deploy, target.name.replace("-", "_"))
+    return Deployment(
+        folder=folder, parsed=parsed, settings=settings,
+        name=settings.name or _name(folder, target), datasets=target.facts.datasets,
+        lowered=target.facts.lowered(parsed.spec.limits),
+    )  # fmt: skip
+
+
 def prepare(target: Target, folder: Path, workplace: Path, wheel: Path | None) -> Deployment:
     """Return an application as it goes to a platform.
 
@@ -34,17 +54,11 @@ def prepare(target: Target, folder: Path, workplace: Path, wheel: Path | None) -
         BundleError: a file must not leave this machine, or `wheel` is none of Podium's.
         DeployError: there is no name for it.
     """
-    folder = folder.resolve()
-    parsed = parse(folder)
-    settings = getattr(parsed.spec.deploy, target.name.replace("-", "_"))
-    bundle = bundle_files(folder, parsed)
+    app = named(target, folder)
+    bundle = bundle_files(app.folder, app.parsed)
     made = podium_wheel(workplace / "wheels", wheel)
-    facts = target.facts
-    return Deployment(
-        folder=folder, parsed=parsed, settings=settings, bundle=bundle, wheel=made,
-        name=settings.name or _name(folder, target), lowered=facts.lowered(parsed.spec.limits),
-        datasets=facts.datasets, version=_version(bundle.files, made, target.name, settings),
-    )  # fmt: skip
+    version = _version(bundle.files, made, target.name, app.settings)
+    return replace(app, bundle=bundle, wheel=made, version=version)
 
 
 def write_files(files: Files, out: Path) -> Mapping[str, Path]:

@@ -6,6 +6,7 @@ go back is to write that file again. Packages are installed in a console, which 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -35,9 +36,10 @@ from podium.strict import Size
 
 USERNAME: Final = "USERNAME"
 """Stands for the account where none is named, as offline."""
-INSTALLED: Final = "console"
-"""The call that types a line into a console, and waits until what it makes is there."""
+INSTALLED: Final = "POST consoles/, POST consoles/ID/send_input/"
+"""The calls that type a line into a console; then it is waited until what it makes is there."""
 OLDEST: Final = 11
+_MEGABYTE: Final = 1_000_000
 _TOOLS: Final = 25_000_000
 """Bytes of an environment with pip, without packages."""
 _BLOCKS: Final = 1.05
@@ -49,17 +51,20 @@ _DOWNLOADS: Final = 1.25
 class There(Struct, frozen=True, kw_only=True):
     """What the account has of an application; nothing, as it stands here.
 
-    `web_app` is its configuration in the words of the API, `releases` what lies there by its
-    versions, `environments` the virtual environments that are whole, `others` those that are not.
-    `named` is the release that the WSGI file names, `begun` says whether the web application was
-    made for this one.
+    `web_app` is its configuration in the words of the API, `releases` what lies there whole by its
+    versions, `parts` the files of those that do not, `environments` the virtual environments that
+    are whole, `others` those that are not. `named` is the release that the WSGI file names,
+    `served` the version that was noted before another got its turn, and `begun` says whether the
+    web application was made for this one.
     """
 
     web_app: Mapping[str, Any] | None = None
     releases: Mapping[str, str] = {}
+    parts: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     named: str | None = None
+    served: str | None = None
     begun: bool = False
 
 
@@ -78,7 +83,8 @@ class PythonAnywhere:
         """Yield what does not fit the account, and what its web applications cannot do."""
         if username_of(app) == USERNAME:
             yield Finding(
-                f"No account is named: {USERNAME} stands for it. [deploy.pythonanywhere] username "
+                f"No account is named: {USERNAME} stands for it, in the address in small letters. "
+                "[deploy.pythonanywhere] username "
                 "or PYTHONANYWHERE_USERNAME names it."
             )
         yield from _access(app)
@@ -88,18 +94,19 @@ class PythonAnywhere:
     def plan(self, app: Deployment, live: Live) -> list[Step]:
         """Return the steps: a web app, packages where they are new, the archive, then its turn."""
         there, release = there_of(live), release_of(app)
-        steps = [*_web_app(app, there), *_tidied(app, live)]
+        steps = [*_web_app(app, there), *_noted(app, live), *_tidied(app, live)]
         if environment_of(app) not in there.environments:
             steps += _installed(app, environment_of(app), upload=True)
+        if there.releases.get(app.version) != release:
+            archive = f"POST files/path{place_of(app)}/versions/{release}.zip"
+            steps.append(Step("Upload the archive", "this version is not there yet",
+                              Call(archive, {}, ARCHIVE)))  # fmt: skip
+        # After the archive: a release that has no variables is not there whole.
         variables = f"{place_of(app)}/versions/{release}.json"
         steps.append(Step(
             "Set the variables", "the WSGI file reads them from a file that nobody else may read",
             Call(f"POST files/path{variables}", {"json": app.environment()}),
         ))  # fmt: skip
-        if there.releases.get(app.version) != release:
-            archive = f"POST files/path{place_of(app)}/versions/{release}.zip"
-            steps.append(Step("Upload the archive", "this version is not there yet",
-                              Call(archive, {}, ARCHIVE)))  # fmt: skip
         return [*steps, *_turn(app, there, release, file=WSGI)]
 
     def back(self, app: Deployment, live: Live, version: str) -> list[Step]:
@@ -128,6 +135,11 @@ class PythonAnywhere:
         """Return the address of the domain, with the base path."""
         return address_of(app) if live.exists else None
 
+    def host(self, app: Deployment) -> str | None:
+        """Return the domain, once an account is named."""
+        named = username_of(app) != USERNAME or app.settings.domain
+        return domain_of(app) if named else None
+
     def connect(self, app: Deployment, environment: Mapping[str, str]) -> Platform:
         """Return the platform, asked with the account's API token.
 
@@ -149,8 +161,14 @@ def username_of(app: Deployment, environment: Mapping[str, str] = os.environ) ->
 def domain_of(app: Deployment) -> str:
     """Return the name under which visitors reach it."""
     settings: Settings = app.settings
-    own = f"{username_of(app)}.{settings.host.removeprefix('www.')}"
+    own = f"{username_of(app)}.{site_of(app).removeprefix('www.')}"
     return (settings.domain or own).lower()
+
+
+def site_of(app: Deployment, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the host of the platform itself, in the US or in the EU."""
+    settings: Settings = app.settings
+    return environment.get("PYTHONANYWHERE_SITE") or settings.host
 
 
 def address_of(app: Deployment) -> str:
@@ -184,18 +202,13 @@ def _access(app: Deployment) -> Iterator[Finding]:
             "ask for a key or a password.",
             fatal=True,
         )
-    if spec.server.hosts and domain_of(app) not in spec.server.hosts:
-        yield Finding(
-            f"[server] hosts does not list {domain_of(app)}, so that nobody would be answered. "
-            "Add it, or name another: [deploy.pythonanywhere] domain",
-            fatal=True,
-        )
 
 
 def _room(app: Deployment) -> Iterator[Finding]:
-    """Yield that the packages do not fit the quota, or hardly."""
+    """Yield what of the quota packages and application take; that they do not fit is fatal."""
     size, disk = size_of(app), app.settings.disk
-    needed = Size(int(_environment(size.bytes)) + _content(app))
+    exactly = int(_environment(size.bytes)) + _content(app)
+    needed = Size(math.ceil(exactly / _MEGABYTE) * _MEGABYTE)
     if size.unknown:
         yield Finding(
             f"How large {', '.join(size.unknown)} is could not be told; the disk quota has {disk}."
@@ -206,10 +219,12 @@ def _room(app: Deployment) -> Iterator[Finding]:
         "[deploy.pythonanywhere] disk."
     )
     told = f"installed, packages and application take {needed}"
-    if needed > disk:
+    if exactly > disk:
         yield Finding(f"The disk is too small: {told}, and its quota is {disk}. {way_out}", True)
     elif _environment(size.bytes, _DOWNLOADS) + _content(app) > disk:
         yield Finding(f"The disk is nearly full then: {told} of {disk}. {way_out}")
+    elif not size.unknown:
+        yield Finding(f"The disk quota is enough: {told} of {disk}. {way_out}")
 
 
 def _environment(packages: int, factor: float = _BLOCKS) -> float:
@@ -238,16 +253,33 @@ def _packages(app: Deployment) -> Iterator[Finding]:
         )
 
 
+def _noted(app: Deployment, live: Live) -> Iterator[Step]:
+    """Yield how the version that answers is noted, before another one gets its turn."""
+    if live.version not in (None, app.version, there_of(live).served):
+        yield Step(
+            "Note which version serves", "it stays until another one has proved to serve, too",
+            Call(f"POST files/path{place_of(app)}/served", {"text": live.version}),
+        )  # fmt: skip
+
+
 def _tidied(app: Deployment, live: Live) -> Iterator[Step]:
-    """Yield how what no version needs that serves now or next is removed: the disk is small."""
+    """Yield how what no version needs that serves now or next is removed: the disk is small.
+
+    Where none answers, the one that did last stays as well: what the WSGI file names may be broken.
+    """
     there, place = there_of(live), place_of(app)
     serving = there.releases.get(live.version or "", there.named)
-    kept = {app.version, *([split(serving)[0]] if serving else [])}
+    before = there.releases.get(there.served or "") if live.version is None else None
+    needing = [split(release) for release in (serving, before) if release]
+    kept = {app.version, *(version for version, _ in needing)}
     for version, release in there.releases.items():
         if version not in kept:
             for name in (release, f"{release}.zip", f"{release}.json"):
                 yield _removed(f"{place}/versions/{name}", "only the version before is kept")
-    needed = {environment_of(app), *([split(serving)[1]] if serving else [])}
+    for name in there.parts:
+        if split(name)[0] not in kept:
+            yield _removed(f"{place}/versions/{name}", "its version is not there whole")
+    needed = {environment_of(app), *(environment for _, environment in needing)}
     whole = len(needed) * _environment(size_of(app).bytes, _DOWNLOADS) + _content(app)
     for name in (*there.environments, *there.others):
         if name not in needed:
@@ -270,12 +302,14 @@ def _installed(app: Deployment, environment: str, upload: bool) -> list[Step]:
     place, python = place_of(app), python_of(environment)
     line = f"python{python} ~/podium/{app.name}/{INSTALL} {environment}"
     folder = f"{place}/environments"
-    wanted = Step("Upload what is installed", "no environment has these packages yet",
+    wanted = Step("Upload the list of packages", "no virtual environment has these yet",
                   Call(f"POST files/path{folder}/{environment}.txt", {}, REQUIREMENTS))  # fmt: skip
-    program = Step("Upload what installs it", "it runs in a console",
+    program = Step("Upload what installs them", "a program that is run in a console",
                    Call(f"POST files/path{place}/{INSTALL}", {}, INSTALL))  # fmt: skip
     install = Step(
-        "Install the packages", "in a console, which only a browser can start",
+        "Install the packages", "in a console, which only a browser can start: you are told its "
+        "address; open it, and the line is typed by itself (if it is not, paste it). This happens "
+        "once for a set of packages",
         Call(INSTALLED, {"line": line, "working_directory": place,
                          "whole": f"{folder}/{environment}.whole",
                          "failed": f"{folder}/{environment}.failed"}),
@@ -307,7 +341,8 @@ def _turn(app: Deployment, there: There, release: str, file: str = "") -> Iterat
         "force_https": "true",
     }
     if any(str(web_app.get(key)).lower() != value.lower() for key, value in told.items()):
-        yield Step("Set virtual environment, folder and HTTPS", "the web app has others",
+        yield Step("Set virtual environment, folder and HTTPS",
+                   "it runs with these packages, and leads visitors to HTTPS",
                    Call(f"PATCH webapps/{domain}/", told))  # fmt: skip
     content = {} if file else {"text": wsgi_of(app, release)}
     yield Step("Write the WSGI file", f"it names version {split(release)[0]}",

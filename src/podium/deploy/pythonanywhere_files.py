@@ -13,13 +13,13 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from podium.bundle.lock import read_lock
 from podium.bundle.packages import Packages, name_of, packages_of
 from podium.bundle.size import Predicted, predicted_size
 from podium.bundle.target import Target as Machine
 from podium.deploy.prepare import DIGITS
+from podium.deploy.requirements import lock_for, lock_of
 from podium.deploy.target import Deployment, Files
-from podium.errors import PYTORCH_INDEX, DeployError
+from podium.errors import PYTORCH_INDEX
 
 ARCHIVE: Final = "bundle.zip"
 INSTALL: Final = "install.py"
@@ -139,7 +139,7 @@ def environment_of(app: Deployment) -> str:
 
 def machine_of(app: Deployment) -> Machine:
     """Return the Python there, as [deploy], else requirements.lock, else this host has it."""
-    lock = read_lock(app.folder, app.parsed, wheel=app.wheel)
+    lock = lock_of(app)
     here = Machine.here().python
     return Machine(app.settings.python or (lock.target.python if lock else here), "x86_64")
 
@@ -147,17 +147,11 @@ def machine_of(app: Deployment) -> Machine:
 def requirements_of(app: Deployment) -> str:
     """Return what pip installs: the application's packages and Podium's, without its server."""
     machine = machine_of(app)
-    lock = read_lock(app.folder, app.parsed, wheel=app.wheel)
+    lock = lock_for(app, "the account", machine.machine, machine.python)
     if lock is None:
         packages = packages_there(app)
         index = f"--extra-index-url {PYTORCH_INDEX}\n" if packages.needs_torch else ""
         return f"{index}{packages.text}"
-    if lock.target != machine:
-        raise DeployError(
-            f"{app.folder}/requirements.lock is for {lock.target.words}; the account has "
-            f"{machine.words}. Make it anew: podium lock {app.folder} --python {machine.python} "
-            f"--machine {machine.machine}"
-        )
     index = f"--extra-index-url {PYTORCH_INDEX}\n" if lock.packages.needs_torch else ""
     return f"{index}{_LOCKED.sub('', lock.text)}"
 
@@ -171,7 +165,7 @@ def packages_there(app: Deployment) -> Packages:
 
 def size_of(app: Deployment) -> Predicted:
     """Return what the packages take when they are installed, in bytes."""
-    lock = read_lock(app.folder, app.parsed, wheel=app.wheel)
+    lock = lock_of(app)
     if lock is not None and lock.size is not None:
         return Predicted(lock.size)
     return predicted_size(packages_there(app))

@@ -18,6 +18,7 @@ from podium.deploy.pythonanywhere import (
     address_of,
     domain_of,
     place_of,
+    site_of,
     username_of,
     wsgi_path,
 )
@@ -31,7 +32,7 @@ from podium.operate.asking import public_door
 POLL_S: float = 5.0
 FOLLOW_S: float = 10.0
 INSTALL_S: float = 1800.0
-_RELEASE: Final = re.compile(r"([0-9a-f]{12}-3\.\d+-[0-9a-f]{12})(\.zip)?")
+_RELEASE: Final = re.compile(r"([0-9a-f]{12}-3\.\d+-[0-9a-f]{12})(\.zip|\.json)?")
 _ENVIRONMENT: Final = re.compile(r"3\.\d+-[0-9a-f]{12}")
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f]")
 _KILLED: Final = re.compile(r".*(?:killed by signal 9|out of memory).*", re.IGNORECASE)
@@ -51,7 +52,7 @@ class PythonAnywherePlatform:
                 '  [deploy.pythonanywhere]\n  username = "..."'
             )
         self._app, self._domain = app, domain_of(app)
-        self._api = Api(username, environment.get("PYTHONANYWHERE_SITE") or app.settings.host)
+        self._api = Api(username, site_of(app, environment))
 
     def look(self) -> Live:
         """Return what the account has of the application.
@@ -65,7 +66,9 @@ class PythonAnywherePlatform:
         top = self._api.get(place) or {}
         begun = "domain" in top and _text(self._api.get(f"{place}/domain")) == self._domain
         named = self._named(begun) if web_app is not None else None
-        releases = self._releases(f"{place}/versions") if "versions" in top else {}
+        served = _text(self._api.get(f"{place}/served")) if "served" in top else None
+        versions = self._names(f"{place}/versions") if "versions" in top else set()
+        releases = _releases(versions)
         names = self._names(f"{place}/environments") if "environments" in top else set()
         found = {name for name in names if _ENVIRONMENT.fullmatch(name)}
         whole = {name for name in found if f"{name}.whole" in names}
@@ -74,8 +77,9 @@ class PythonAnywherePlatform:
             exists=bool(web_app or top), versions=tuple(releases), version=version,
             unfinished=named is not None and split(named)[0] != version,
             details={"there": There(
-                web_app=web_app, releases=releases, environments=tuple(sorted(whole)),
-                others=tuple(sorted(found - whole)), named=named, begun=begun,
+                web_app=web_app, releases=releases, parts=tuple(_parts(versions, releases)),
+                environments=tuple(sorted(whole)), others=tuple(sorted(found - whole)),
+                named=named, served=served, begun=begun,
             )},
         )  # fmt: skip
 
@@ -145,12 +149,6 @@ class PythonAnywherePlatform:
         except (OSError, http.client.HTTPException):
             return None
         return told.get("release") if isinstance(told, dict) else None
-
-    def _releases(self, path: str) -> dict[str, str]:
-        """Return the releases that lie there, by their versions."""
-        found = sorted(match[1] for name in self._names(path)
-                       if (match := _RELEASE.fullmatch(name)))  # fmt: skip
-        return {split(release)[0]: release for release in found}
 
     def _names(self, path: str) -> set[str]:
         """Return the names of what lies in a folder."""
@@ -258,6 +256,24 @@ class _Console:
         if last not in ("", self._shown):
             self._shown = last
             self._say(f"  {last}")
+
+
+def _releases(names: set[str]) -> dict[str, str]:
+    """Return the releases that lie there whole, by their versions.
+
+    One is so with its variables, which come last: of an archive a full disk may have kept a part.
+    """
+    found = sorted(match[1] for name in names if (match := _RELEASE.fullmatch(name)))
+    return {split(release)[0]: release for release in found
+            if f"{release}.json" in names and {release, f"{release}.zip"} & names}  # fmt: skip
+
+
+def _parts(names: set[str], releases: Mapping[str, str]) -> Iterator[str]:
+    """Yield the files of the releases that do not lie there whole."""
+    for name in sorted(names):
+        match = _RELEASE.fullmatch(name)
+        if match and match[1] not in releases.values():
+            yield name
 
 
 def _content(payload: Mapping[str, Any]) -> bytes:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, NoReturn, Protocol
 
 from msgspec import Struct
 
 from podium.deploy.checks import findings
 from podium.deploy.commands import run_command
-from podium.deploy.prepare import prepare, write_files
+from podium.deploy.prepare import named, prepare, write_files
+from podium.deploy.proof import prove
 from podium.deploy.record import Record, Records
 from podium.deploy.steps import Call, Command, Step, hidden, resolved, secrets_in, unset
 from podium.deploy.target import Deployment, Files, Finding, Live, Platform, Target
 from podium.errors import DeployError, PodiumError
-from podium.operate.asking import Door, made_up, public_door, question_of
 from podium.operate.locked import locked
-
-READY_S: Final = 300.0
-POLL_S: Final = 2.0
 
 
 class PutBack(DeployError):
@@ -70,7 +66,10 @@ class Teller(Protocol):
 
 
 class Task:
-    """One application on its way to one target: what the commands share."""
+    """One application on its way to one target: what the commands share.
+
+    `named` is the application by its name there, which is all that most commands need.
+    """
 
     def __init__(
         self, target: Target, folder: Path, state: Path, teller: Teller,
@@ -80,7 +79,17 @@ class Task:
         self.records = Records(state)
         self.place = self.records.workplace(target.name)
         self.made = self.place / "files"
-        self.app = prepare(target, folder, self.place, wheel)
+        self.named = named(target, folder)
+        self._wheel = wheel
+
+    @cached_property
+    def app(self) -> Deployment:
+        """The application as it is sent.
+
+        Raises:
+            BundleError: a file must not leave this machine, or no wheel of Podium is named.
+        """
+        return prepare(self.target, self.named.folder, self.place, self._wheel)
 
     def say(self, line: str) -> None:
         """Tell a line without secrets, whoever has put one there."""
@@ -105,10 +114,10 @@ class Task:
                                          *(f"  {told}" for told in fatal)]))  # fmt: skip
         return files, written
 
-    def connect(self) -> Platform:
-        """Return the platform, spoken to."""
+    def connect(self, app: Deployment | None = None) -> Platform:
+        """Return the platform, spoken to; it knows of `app` by its name alone when left out."""
         with self._quiet():
-            return self.target.connect(self.app, self.environment)
+            return self.target.connect(app or self.named, self.environment)
 
     def look(self, platform: Platform) -> Live:
         """Return what is there."""
@@ -122,14 +131,27 @@ class Task:
             with self._quiet():
                 self._do(step.call, platform, written)
 
-    def reason(self, platform: Platform, err: PodiumError) -> str:
-        """Return what went wrong, with what the platform says of it."""
+    def prove(self, live: Live, version: str) -> str:
+        """Return the address, once the version answers there, and predicts.
+
+        Raises:
+            DeployError: it does not within the time that it has.
+        """
+        with self._quiet():
+            return prove(self.named, self.target, live, version, self.say)
+
+    def told(self, err: Exception) -> str:
+        """Return what an error says, without secrets; of one that is no refusal its kind, too."""
+        told = str(err) if isinstance(err, PodiumError) else f"{type(err).__name__}: {err}"
+        return self._hidden(told)
+
+    def reason(self, platform: Platform, err: Exception) -> str:
+        """Return what went wrong, with what the platform says of it if it can be asked."""
         try:
             said = platform.reason()
-        except PodiumError:
+        except Exception:
             said = ""
-        told = f"{err}\n{self.target.title}: {said}" if said else str(err)
-        return self._hidden(told)
+        return self.told(err) + (self._hidden(f"\n{self.target.title}: {said}") if said else "")
 
     def agree(self, steps: Sequence[Step], agreed: Callable[[], bool]) -> None:
         """Tell a plan and ask whether it shall be done, before anything is sent.
@@ -155,7 +177,7 @@ class Task:
         with locked(self.place / "lock") as held:
             if not held:
                 raise DeployError(
-                    f"Another `podium deploy` is at work for {self.app.folder} at "
+                    f"Another `podium deploy` is at work for {self.named.folder} at "
                     f"{self.target.title}. Wait until it has ended."
                 )
             with _emptied(self.made):
@@ -178,7 +200,7 @@ class Task:
             raise
 
     def _hidden(self, text: str) -> str:
-        return hidden(text, self.app.hosted.hidden, self.environment)
+        return hidden(text, self.named.hosted.hidden, self.environment)
 
 
 def show(task: Task, out: Path | None = None) -> None:
@@ -187,11 +209,19 @@ def show(task: Task, out: Path | None = None) -> None:
     Raises:
         PodiumError: the application cannot go there.
     """
+    app, target = task.app, task.target
+    task.say(
+        f"A dry run: {target.title} is neither asked nor sent anything. It tells all of a first "
+        f"deployment of {app.name}, version {app.version}; what is there already is left out."
+    )
+    task.place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=task.place) as made:
         files, written = task.render(out or Path(made))
         task.teller.files(files)
         task.teller.sizes(files, written)
-    task.teller.plan(task.target.plan(task.app, Live()))
+    task.teller.plan(target.plan(app, Live()))
+    task.say("Then its address is asked for this version and one prediction. To do all this:\n"
+             f"podium deploy {target.name} {app.folder}")  # fmt: skip
 
 
 def deploy(task: Task, agreed: Callable[[], bool]) -> Outcome:
@@ -206,25 +236,19 @@ def deploy(task: Task, agreed: Callable[[], bool]) -> Outcome:
     with task.alone():
         files, written = task.render(task.made)
         task.teller.sizes(files, written)
-        platform = task.connect()
+        platform = task.connect(task.app)
         live = task.look(platform)
         if live.version == task.app.version and not live.unfinished:
             return _unchanged(task, platform, live)
         task.agree(steps := task.target.plan(task.app, live), agreed)
-        try:
-            task.apply(steps, platform, written)
-            address = prove(task.app, task.target, task.look(platform), say=task.say)
-        except PodiumError as err:
-            _put_back(task, platform, live, err)
-            raise
-        _note(task, address, task.app.version, live)
-        return Outcome(address, task.app.version, changed=True)
+        return _turn(task, steps, platform, written, live, task.app.version)
 
 
 def rollback(task: Task, agreed: Callable[[], bool], to: str | None = None) -> Outcome:
     """Let the version before serve again, or the version `to`.
 
     Raises:
+        PutBack, NotPutBack: it did not become ready.
         DeployError: there is none, or it is not there any more.
     """
     with task.alone():
@@ -235,13 +259,10 @@ def rollback(task: Task, agreed: Callable[[], bool], to: str | None = None) -> O
             raise DeployError(
                 f"Version {version} is not at {task.target.title}"
                 f"{_listed(live) or ', nor is any other'}. Put the folder back to what it was, "
-                f"and deploy it: podium deploy {task.target.name} {task.app.folder}"
+                f"and deploy it: podium deploy {task.target.name} {task.named.folder}"
             )
-        task.agree(steps := task.target.back(task.app, live, version), agreed)
-        task.apply(steps, platform, {})
-        address = prove(task.app, task.target, task.look(platform), version, task.say)
-        _note(task, address, version, live)
-        return Outcome(address, version, changed=True)
+        task.agree(steps := task.target.back(task.named, live, version), agreed)
+        return _turn(task, steps, platform, {}, live, version)
 
 
 def destroy(task: Task, agreed: Callable[[], bool]) -> bool:
@@ -249,40 +270,12 @@ def destroy(task: Task, agreed: Callable[[], bool]) -> bool:
     with task.alone():
         platform = task.connect()
         live = task.look(platform)
-        steps = task.target.removal(task.app, live) if live.exists else []
+        steps = task.target.removal(task.named, live) if live.exists else []
         if steps:
             task.agree(steps, agreed)
             task.apply(steps, platform, {})
         task.records.forget(task.target.name)
         return bool(steps)
-
-
-def prove(
-    app: Deployment, target: Target, live: Live, version: str | None = None,
-    say: Callable[[str], None] = lambda _line: None,
-) -> str:  # fmt: skip
-    """Return the address, once the version answers there, and predicts.
-
-    Raises:
-        DeployError: it does not within the time that it has.
-    """
-    address = target.address(app, live)
-    if address is None:
-        raise DeployError(f"{target.title} tells no address of {app.name}.")
-    door = public_door(address, app.parsed.spec, live.headers, live.trusted)
-    expected = version or app.version
-    say(f"Asking {address} for version {expected} and a prediction ...")
-    start = target.facts.start
-    wait_s = float(start.value) if start is not None else READY_S
-    ends = time.monotonic() + wait_s
-    while told := _not_ready(door, app, target, expected):
-        if time.monotonic() > ends:
-            raise DeployError(
-                f"Version {expected} was not ready at {address} within {wait_s:.0f} s: {told}"
-            )
-        time.sleep(POLL_S)
-    _predict(door, app)
-    return address
 
 
 @contextmanager
@@ -296,55 +289,57 @@ def _emptied(folder: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _not_ready(door: Door, app: Deployment, target: Target, version: str) -> str:
-    """Return why a version does not answer yet; "" where it does.
-
-    Where /readyz is the platform's own, /models tells the version; but not to everybody.
-    """
-    reserved = target.facts.reserved is not None
-    try:
-        reply = door.get("/models" if reserved else "/readyz?worker")
-    except (OSError, http.client.HTTPException) as err:
-        return str(err) or type(err).__name__
-    if reserved and reply.status == 401 and app.parsed.spec.access.require:
-        return ""
-    if reply.status != 200 or not isinstance(reply.json, dict):
-        return reply.told
-    found = reply.json.get("release")
-    return "" if found == version else f"version {found} answers"
-
-
-def _predict(door: Door, app: Deployment) -> None:
-    if app.parsed.spec.access.require:  # no key is known there yet
-        return
-    examples = app.parsed.spec.examples
-    door.prediction(question_of(app.folder, examples[0]) if examples else made_up(app.parsed))
-
-
 def _unchanged(task: Task, platform: Platform, live: Live) -> Outcome:
     """Return that the very version serves already, having asked it."""
     try:
-        address = prove(task.app, task.target, live, say=task.say)
+        address = task.prove(live, task.app.version)
     except PodiumError as err:
         raise DeployError(task.reason(platform, err)) from err
+    if names := ", ".join(task.app.hosted.hidden):
+        task.say(
+            f"Not sent again: the values of {names}. A new value goes along with the next version: "
+            f"to send it alone, change a variable, such as [deploy.{task.target.name}] variables = "
+            '{ SECRETS = "2" }'
+        )
     _note(task, address, task.app.version, live)
     return Outcome(address, task.app.version, changed=False)
 
 
-def _put_back(task: Task, platform: Platform, before: Live, err: PodiumError) -> None:
+def _turn(
+    task: Task, steps: Sequence[Step], platform: Platform, written: Mapping[str, Path],
+    before: Live, version: str,
+) -> Outcome:  # fmt: skip
+    """Carry out a plan, after which a version serves; what served before is put back if not.
+
+    Whatever goes wrong, a mistake of a client library's too: visitors need an answer.
+    """
+    try:
+        task.apply(steps, platform, written)
+        address = task.prove(task.look(platform), version)
+    except Exception as err:
+        _put_back(task, platform, before, version, err)
+    _note(task, address, version, before)
+    return Outcome(address, version, changed=True)
+
+
+def _put_back(
+    task: Task, platform: Platform, before: Live, failed: str, err: Exception
+) -> NoReturn:  # fmt: skip
     """Let what served before serve again, where something did, and tell why."""
     why, version = task.reason(platform, err), before.version
-    if version is None or version == task.app.version:
+    if version is None or version == failed:
         raise DeployError(why) from err
     try:
         live = task.look(platform)
         goes_on = live.version == version and not live.unfinished
         if not goes_on:
             task.say(f"Putting version {version} back ...")
-            task.apply(task.target.back(task.app, live, version), platform, {})
-            prove(task.app, task.target, task.look(platform), version, task.say)
-    except PodiumError as failed:
-        raise NotPutBack(f"{why}\nVersion {version} could not be put back: {failed}") from err
+            task.apply(task.target.back(task.named, live, version), platform, {})
+            task.prove(task.look(platform), version)
+    except Exception as again:
+        raise NotPutBack(
+            f"{why}\nVersion {version} could not be put back: {task.told(again)}"
+        ) from err
     raise PutBack(f"{why}\nVersion {version} serves {'on' if goes_on else 'again'}.") from err
 
 
@@ -365,7 +360,7 @@ def _listed(live: Live) -> str:
 
 def _note(task: Task, address: str, version: str, before: Live) -> None:
     task.records.write(Record(
-        target=task.target.name, name=task.app.name, version=version, address=address,
+        target=task.target.name, name=task.named.name, version=version, address=address,
         before=before.version,
     ))  # fmt: skip
 

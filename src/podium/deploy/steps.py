@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -72,10 +73,16 @@ def resolved(value: Any, environment: Mapping[str, str]) -> Any:
 
 def hidden(text: str, names: Iterable[str], environment: Mapping[str, str]) -> str:
     """Return a text with the values of secrets masked, each by its name, however it is written."""
-    for name in names:
-        for written in _written(environment.get(name, "")):
-            text = text.replace(written, masked(Secret(name)))
-    return text
+    shown = {
+        written: masked(Secret(name))
+        for name in names
+        for written in _written(environment.get(name, ""))
+    }
+    if not shown:
+        return text
+    # The longest first: a secret may begin with another, or have it within.
+    either = "|".join(map(re.escape, sorted(shown, key=len, reverse=True)))
+    return re.sub(either, lambda found: shown[found[0]], text)
 
 
 def secrets_in(value: Any) -> Iterator[str]:
@@ -99,12 +106,12 @@ def unset(names: list[str]) -> str:
     )
 
 
-def _written(value: str) -> list[str]:
-    """Return how a value may stand in a text, the longest first: whole, encoded, or its lines."""
+def _written(value: str) -> set[str]:
+    """Return how a value may stand in a text: whole, encoded, or its lines."""
     lines = [line for line in value.splitlines() if len(line) >= SHORT]
     encoded = base64.b64encode(value.encode()).decode()
     found = {value, json.dumps(value)[1:-1], quote(value, safe=""), encoded, *lines}
-    return sorted(filter(None, found), key=len, reverse=True)
+    return found - {""}
 
 
 def _walked(value: Any, tell: Any) -> Any:

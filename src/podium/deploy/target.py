@@ -24,18 +24,19 @@ Files = dict[str, "str | bytes | Path"]
 class Deployment(Struct, frozen=True, kw_only=True):
     """An application on its way to a platform: all from which files and steps are made.
 
-    `version` is the hash of content and settings; `wheel` a wheel of Podium on this host,
-    `lowered` the limits that the platform sets lower than [limits] (see `Facts.lowered`), and
-    `datasets` says whether data sets are worked on there.
+    `version` is the hash of content and settings, `bundle` that content and `wheel` a wheel of
+    Podium on this host: all three only where it is to be sent. `lowered` are the limits that the
+    platform sets lower than [limits] (see `Facts.lowered`), and `datasets` says whether data sets
+    are worked on there.
     """
 
     folder: Path
     parsed: Parsed
     settings: Any
     name: str
-    version: str
-    bundle: Bundle
-    wheel: Path
+    version: str = ""
+    bundle: Bundle = Bundle(())
+    wheel: Path = Path()
     lowered: Mapping[str, str] = field(default_factory=dict)
     datasets: bool = True
 
@@ -136,6 +137,9 @@ class Target(Protocol):
 
     def address(self, app: Deployment, live: Live) -> str | None:
         """Return the address under which visitors reach it, as far as it is known."""
+
+    def host(self, app: Deployment) -> str | None:
+        """Return the name of its address, known beforehand: whole, or its ending from a dot on."""
 
     def connect(self, app: Deployment, environment: Mapping[str, str]) -> Platform:
         """Return the platform, spoken to with the credentials that its own tools would take.

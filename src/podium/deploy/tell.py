@@ -25,21 +25,25 @@ class InWords:
         self._echo(line)
 
     def files(self, files: Files) -> None:
-        """Tell each text in full, and of what is copied the size."""
+        """Tell of what is copied the size, and each text in full."""
+        self._echo("\nFiles that are copied as they are:")
+        for name, content in sorted(files.items()):
+            if not isinstance(content, str):
+                self._sized(name, _size(content))
+        self._echo("\nFiles that are made:")
         for name, content in sorted(files.items()):
             if isinstance(content, str):
-                self._echo(f"\n# {name}\n{content.rstrip()}\n")
-            else:
-                self._echo(f"# {name}: {_size(content):,} bytes")
+                self._echo(f"\n# {name}\n{content.rstrip()}")
 
     def sizes(self, files: Files, written: Mapping[str, Path]) -> None:
         """Tell how large what goes along is, and the largest files of it."""
+        whole = sum(_size(content) for content in files.values())
+        self._echo(f"\nAll {len(files)} files: {whole:,} bytes")
         for name, size in _archives(written):
-            self._echo(f"\n{name}: {size:,} bytes")
+            self._echo(f"{name}: {size:,} bytes")
         self._echo("The largest files:")
         for name, size in _largest(files):
-            self._echo(f"  {size:>13,} bytes  {name}")
-        self._echo("")
+            self._sized(name, size)
 
     def finding(self, finding: Finding) -> None:
         """Tell what does not fit; what is fatal is told with the error."""
@@ -48,6 +52,7 @@ class InWords:
 
     def plan(self, steps: Sequence[Step]) -> None:
         """Tell all that will be done, with what is sent."""
+        self._echo("\nSteps, in this order:")
         for number, step in enumerate(steps, 1):
             self._echo(f"{number}. {step.what}: {step.why}")
             for line in _call_lines(step.call):
@@ -56,6 +61,9 @@ class InWords:
     def step(self, number: int, of: int, step: Step) -> None:
         """Tell that a step begins."""
         self._echo(f"[{number}/{of}] {step.what} ...")
+
+    def _sized(self, name: str, size: int) -> None:
+        self._echo(f"  {size:>13,} bytes  {name}")
 
 
 class AsJson:

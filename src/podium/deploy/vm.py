@@ -6,16 +6,15 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from podium.bundle.lock import read_lock
 from podium.bundle.packages import SOURCES
 from podium.bundle.target import MACHINES
 from podium.bundle.target import Target as Machine
 from podium.deploy.facts import facts_of
 from podium.deploy.prepare import DIGITS
-from podium.deploy.requirements import requirements_of
+from podium.deploy.requirements import lock_of, requirements_of
 from podium.deploy.steps import Call, Step
 from podium.deploy.target import Deployment, Files, Finding, Live, Platform
 from podium.deploy.vm_look import LOCK, MARK, WHOLE
@@ -43,8 +42,11 @@ class Vm:
         """Return the bundle: the application, what it needs, and how it is served."""
         settings: Settings = app.settings
         # All is said, so that nothing stays as another version had it.
-        up = {"domain": domain_of(app), "tls_self_signed": settings.tls == "self-signed",
-              "http_port": settings.http_port, "https_port": settings.https_port}  # fmt: skip
+        up = {
+            "domain": domain_of(app), "tls_self_signed": settings.tls == "self-signed",
+            "tls_off": settings.tls == "off", "http_port": settings.http_port,
+            "https_port": settings.https_port,
+        }  # fmt: skip
         told = {"environment": environment_of(app), "up": up}
         made: dict[str, str | bytes | Path] = {
             "settings.json": f"{json.dumps(told, indent=2)}\n",
@@ -59,13 +61,14 @@ class Vm:
         settings: Settings = app.settings
         if settings.host is None:
             yield Finding(f"No server is named: {HOST} stands for it. [deploy.vm] host names it.")
-        domain, hosts = domain_of(app), app.parsed.spec.server.hosts
-        if hosts and settings.host is not None and domain not in hosts:
+        if settings.folder.startswith("~") and settings.folder.partition("/")[0] != "~":
             yield Finding(
-                f"[server] hosts does not list {domain}, so that nobody would be answered. Add it, "
-                "or name another: [deploy.vm] domain",
+                f'[deploy.vm] folder = "{settings.folder}" is in the home folder of another user. '
+                'Name it by its full path, as in "/srv/podium", or one of your own: "~/podium".',
                 fatal=True,
             )
+        if settings.tls == "certbot":
+            yield Finding(_by_hand(app))
         if settings.tls == "off":
             yield Finding(
                 'tls = "off": everybody on the way reads and changes what is sent, unless a proxy '
@@ -119,6 +122,11 @@ class Vm:
         scheme = "http" if app.settings.tls == "off" else "https"
         return live.address or (f"{scheme}://{domain_of(app)}/" if live.exists else None)
 
+    def host(self, app: Deployment) -> str | None:
+        """Return the name under which visitors reach it, once a server is named."""
+        settings: Settings = app.settings
+        return domain_of(app) if settings.host or settings.domain else None
+
     def connect(self, app: Deployment, environment: Mapping[str, str]) -> Platform:
         """Return the server; ssh finds its keys itself.
 
@@ -141,6 +149,21 @@ def domain_of(app: Deployment) -> str:
     return settings.domain or (settings.host or HOST).rpartition("@")[2]
 
 
+def _by_hand(app: Deployment) -> str:
+    """Return how a certificate is got, which its owner has to agree to."""
+    settings: Settings = app.settings
+    folder = settings.folder if settings.folder[0] in "/~" else f"~/{settings.folder}"
+    site, domain = f"{folder}/{app.name}/state/app-*/site", domain_of(app)
+    return (
+        f"It is served without encryption until certbot has a certificate for {domain}, which is "
+        "free. To get one, once, after the first deployment:\n"
+        "  1. On the server: sudo apt-get install certbot\n"
+        f"  2. On the server: sudo certbot certonly --webroot -w {site}/acme -d {domain} "
+        f'--deploy-hook "$(ls {site}/certbot/renewed.sh)"\n'
+        f"  3. Here: podium deploy vm {app.folder}"
+    )
+
+
 def place_of(app: Deployment) -> str:
     """Return the application's folder there, quoted for the shell."""
     return shlex.quote(_plain(app))
@@ -158,7 +181,8 @@ def environment_of(app: Deployment) -> str:
 
 def _plain(app: Deployment) -> str:
     folder: str = app.settings.folder
-    return f"{folder.removeprefix('~/')}/{app.name}"
+    first, _, rest = folder.partition("/")  # ssh begins in the home folder
+    return str(PurePosixPath(rest if first == "~" else folder, app.name))
 
 
 def _step(app: Deployment, what: str, why: str, line: str, file: str = "", **more: Any) -> Step:
@@ -178,7 +202,8 @@ def _copied(app: Deployment) -> Step:
     part = f"{folder}/.{app.version}"
     line = (f"rm -rf {part}; mkdir -p {part}; tar -xzf - --no-same-owner -C {part}; "
             f"mv {part} {folder}/{app.version}")  # fmt: skip
-    return _step(app, "Copy the bundle", "this version is not there yet", line, ARCHIVE)
+    why = "this version is not there yet; its folder is there whole, or not at all"
+    return _step(app, "Copy the bundle", why, line, ARCHIVE)
 
 
 def _installed(app: Deployment, version: str, environment: str) -> Step:
@@ -257,7 +282,7 @@ def _python(app: Deployment, there: Mapping[str, Any]) -> Iterator[str]:
             "or not Python's header files: sudo apt-get install gcc python3-dev"
         )
     machine = Machine(version, there["machine"])
-    lock = read_lock(app.folder, app.parsed, wheel=app.wheel)
+    lock = lock_of(app)
     fits = lock.target == machine if lock else machine.machine in MACHINES and (
         requirements_of(app, machine) == requirements_of(app))  # fmt: skip
     if not fits:
@@ -270,7 +295,7 @@ def _python(app: Deployment, there: Mapping[str, Any]) -> Iterator[str]:
 
 def _room(app: Deployment, there: Mapping[str, Any]) -> Iterator[str]:
     """Yield that the disk is too small, as far as sizes are known: two copies, and packages."""
-    lock = read_lock(app.folder, app.parsed, wheel=app.wheel)
+    lock = lock_of(app)
     new = environment_of(app) not in there["environments"]
     packages = (lock.size or 0) if lock and new else 0
     copies = 0 if app.version in there["versions"] else 2 * app.bundle.size

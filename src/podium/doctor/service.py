@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Final
 
+from podium.deploy.facts import facts_of
+from podium.deploy.targets import TARGETS
 from podium.doctor.finding import Finding, unknown, warning, well, wrong
 from podium.doctor.patient import JSON, Patient
 from podium.doctor.proxies import PODIUM, is_own, time_setting, who
 from podium.doctor.visitor import BROWSER, Told, at_once
+from podium.hosting import LIMITS, as_hosted
+from podium.spec import Spec
 from podium.spec.serving import told_limits
 from podium.strict import Period, Size
 
@@ -43,17 +47,36 @@ def versions(patient: Patient) -> Iterator[Finding]:
 
 
 def limits_agree(patient: Patient) -> Iterator[Finding]:
-    """Look that what serves has the limits of podium.toml."""
+    """Look that what serves has the limits of podium.toml, lowered at most by its host."""
     if patient.spec is None or not patient.limits:
         return
-    wanted = told_limits(patient.spec.limits)
-    other = [f"{key} = {_unit(key, told)}, in podium.toml {_unit(key, wanted[key])}"
-             for key, told in patient.limits.items() if wanted.get(key, told) != told]  # fmt: skip
-    if other:
-        yield wrong("[limits]", "what serves has other limits: " + "; ".join(other),
-                    "those of podium.toml", "podium reload DIR")  # fmt: skip
+    check, wanted = "[limits]", told_limits(patient.spec.limits)
+    other = {key: told for key, told in patient.limits.items() if wanted.get(key, told) != told}
+    listed = "; ".join(f"{key} = {_unit(key, told)}, in podium.toml {_unit(key, wanted[key])}"
+                       for key, told in other.items())  # fmt: skip
+    if not other:
+        yield well(check, "as in podium.toml")
+    elif platforms := _lowering(patient.spec, patient.limits):
+        yield well(check, f"lowered, as at {' or '.join(platforms)}: {listed}")
+    elif "rows" not in other and all(told < wanted[key] for key, told in other.items()):
+        yield warning(check, f"what serves has lower limits: {listed}", "those of podium.toml",
+                      "podium reload DIR; where its host lowers them (PODIUM_LIMITS), they are "
+                      "meant to be so")  # fmt: skip
     else:
-        yield well("[limits]", "as in podium.toml")
+        yield wrong(check, f"what serves has other limits: {listed}", "those of podium.toml",
+                    "podium reload DIR")  # fmt: skip
+
+
+def _lowering(spec: Spec, limits: Mapping[str, float]) -> list[str]:
+    """Return the targets of `podium deploy` that lower [limits] to these."""
+    found = []
+    for target in TARGETS:
+        lowered = facts_of(target).lowered(spec.limits)
+        told = "; ".join(f"{key}={text}" for key, text in lowered.items())
+        there = told_limits(as_hosted(spec, {LIMITS: told}).limits)
+        if all(there.get(key) == value for key, value in limits.items()):
+            found.append(target)
+    return found
 
 
 def prediction(patient: Patient) -> Iterator[Finding]:

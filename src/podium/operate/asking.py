@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import io
 import json
@@ -12,7 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import msgspec
 
@@ -25,7 +27,13 @@ from podium.signature import Signature
 from podium.spec import Example, Spec
 
 ASK_S: Final = 30.0
+LATER: Final = (429, 502, 503, 504)
+"""What an application answers, or a proxy in its place, that may answer a moment later."""
 Connect = Callable[[], http.client.HTTPConnection]
+
+
+class NotNow(ServeError):
+    """There was no prediction, but there may be one a moment later."""
 
 
 class Reply(NamedTuple):
@@ -87,17 +95,23 @@ class Door:
         """Return what is predicted.
 
         Raises:
+            NotNow: nobody answers, or there is too much to do.
             ServeError: there is no prediction.
         """
         try:
             reply = self.predict(question)
         except (OSError, http.client.HTTPException) as err:
-            raise ServeError(f"No answer to a prediction: {err or type(err).__name__}") from err
+            raise NotNow(f"No answer to a prediction: {err or type(err).__name__}") from err
         if reply.status != 200:
-            raise ServeError(f"A prediction was refused: {reply.told}")
-        if self._spec.task.kind == "classification":
-            return msgspec.json.decode(reply.body, type=ClassAnswer).predictions[0]
-        return msgspec.json.decode(reply.body, type=ValueAnswer).predictions[0]
+            refused = NotNow if reply.status in LATER else ServeError
+            raise refused(f"A prediction was refused: {reply.told}")
+        kind: type[ClassAnswer | ValueAnswer] = (
+            ClassAnswer if self._spec.task.kind == "classification" else ValueAnswer
+        )
+        try:
+            return msgspec.json.decode(reply.body, type=kind).predictions[0]
+        except (msgspec.MsgspecError, IndexError) as err:
+            raise ServeError(f"What answers at /predict is no prediction: {reply.told}") from err
 
     def is_alive(self) -> bool:
         """Whether the application answers."""
@@ -189,18 +203,39 @@ def public_door(url: str, spec: Spec, headers: Mapping[str, str], trusted: str =
 
     The certificate `trusted` (PEM) is believed beside those that this machine believes.
     """
-    parts = urlsplit(url)
+    parts, patience_s = urlsplit(url), max(ASK_S, spec.limits.timeout)
+    proxy = _proxy(parts)
 
     def connect() -> http.client.HTTPConnection:
+        first = (proxy or parts).netloc.rpartition("@")[2]
         if parts.scheme != "https":
-            return http.client.HTTPConnection(parts.netloc, timeout=ASK_S)
-        context = ssl.create_default_context()
-        if trusted:
-            context.load_verify_locations(cadata=trusted)
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it may be signed by itself
-        return http.client.HTTPSConnection(parts.netloc, timeout=ASK_S, context=context)
+            connection = http.client.HTTPConnection(first, timeout=patience_s)
+        else:
+            context = ssl.create_default_context()
+            if trusted:
+                context.load_verify_locations(cadata=trusted)
+                context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it may be signed by itself
+            connection = http.client.HTTPSConnection(first, timeout=patience_s, context=context)
+        if proxy is not None:
+            connection.set_tunnel(parts.netloc, headers=_credentials(proxy))
+        return connection
 
     return Door(url, spec, connect, headers)
+
+
+def _proxy(parts: SplitResult) -> SplitResult | None:
+    """Return the proxy that this machine's settings name for an address, as the SDKs heed them."""
+    told = getproxies().get(parts.scheme)
+    if not told or proxy_bypass(parts.hostname or ""):
+        return None
+    return urlsplit(told if "://" in told else f"http://{told}")
+
+
+def _credentials(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    told = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(told.encode()).decode()}"}
 
 
 def question_of(folder: Path, example: Example) -> Question:

@@ -31,6 +31,7 @@ class Options(Struct, frozen=True, kw_only=True):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_self_signed: bool = False
+    tls_off: bool = False
     http_port: int = 80
     https_port: int = 443
     base_path: str | None = None

@@ -25,6 +25,8 @@ def certificate_of(options: Options, folder: Path, make: bool = True) -> Certifi
     """
     if options.tls_cert or options.tls_key:
         return _given(options)
+    if options.tls_off:
+        return None
     if options.tls_self_signed:
         return self_signed(options.domain, folder) if make else own_certificate(folder)
     for place in (folder, CERTBOT / options.domain):

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from msgspec import structs
@@ -23,6 +24,7 @@ from podium.operate.sites import site_of
 from podium.operate.switch import Say, switch
 from podium.operate.tls import certificate_of
 from podium.operate.variables import digest_of, read_variables
+from podium.production.certbot import certonly
 from podium.production.render import render
 from podium.production.site import Site
 from podium.signature import Signature
@@ -43,7 +45,7 @@ def bring_up(source: Path, state: StateFolder, given: Mapping[str, Any], say: Sa
         record, parsed = home.record, parse(source)
         options = options_with(record.options if record else Options(), given)
         site = site_of(home, options, parsed.spec)
-        for note in _notes(site, state, source):
+        for note in _notes(site, state, source, options.tls_off):
             say(note)
         running = record is not None and bool(home.units.states())
         _check_ports(site, record.options if record and running else None)
@@ -127,8 +129,9 @@ def render_site(
 def options_with(before: Options, given: Mapping[str, Any]) -> Options:
     """Return the options as they were, but for what is given now."""
     told = {key: value for key, value in given.items() if value is not None}
-    if told.keys() & {"tls_cert", "tls_key", "tls_self_signed"}:  # they exclude one another
-        before = structs.replace(before, tls_cert=None, tls_key=None, tls_self_signed=False)
+    kinds = {"tls_cert": None, "tls_key": None, "tls_self_signed": False, "tls_off": False}
+    if told.keys() & kinds.keys():  # they exclude one another
+        before = structs.replace(before, **kinds)
     return structs.replace(before, **told)
 
 
@@ -202,7 +205,7 @@ def _refuse_elsewhere() -> None:
         raise ServeError("`podium up` needs Linux. Use a container, or `podium serve`.")
 
 
-def _notes(site: Site, state: StateFolder, source: Path) -> list[str]:
+def _notes(site: Site, state: StateFolder, source: Path, tls_off: bool = False) -> list[str]:
     """Return what the operator should know before the site is up."""
     access = site.spec.access
     held = CredentialsFile(state.path).read()
@@ -210,12 +213,14 @@ def _notes(site: Site, state: StateFolder, source: Path) -> list[str]:
     if site.domain == "localhost":
         return notes
     if site.certificate is None:
-        notes.append(
+        told = (
             f"WARNING: {site.domain} is served WITHOUT encryption: everybody on the way reads and "
-            "changes what is sent. Get a certificate, which is free, then run this again:\n"
-            "  sudo apt-get install certbot\n"
-            f"  sudo certbot certonly --standalone -d {site.domain}"
+            "changes what is sent."
         )
+        # nginx has port 80, where certbot is answered from a folder: so not before it is up.
+        lines = indent(f"sudo apt-get install certbot\n{certonly(site)}", "  ")
+        way_out = f" Once it is up, get a certificate, which is free, then run this again:\n{lines}"
+        notes.append(told if tls_off else told + way_out)
     if not access.require:
         notes.append("Everybody may ask who reaches this host: there is no [access] require.")
     if site.user == "root":

@@ -21,7 +21,8 @@ def read_variables(file: Path) -> dict[str, str]:
         ServeError: it cannot be read, or holds something else; no value is told.
     """
     try:
-        words = shlex.split(file.read_text("utf-8"), comments=True)
+        with file.open(encoding="utf-8", newline="") as read:  # a value may hold any line ending
+            words = shlex.split(read.read(), comments=True)
     except OSError as err:
         raise ServeError(f"{file} cannot be read: {err.strerror}") from err
     except ValueError as err:

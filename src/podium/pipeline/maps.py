@@ -197,8 +197,8 @@ class Maps:
         took_ms = round((watch.read() - started) * 1000, 1)
         if found is None:
             return _no_map(
-                said("%(time)s ms are too few for a map by this model; allow it more, up to "
-                     "[limits] map", time=f"{max(0, budget_s) * 1000:.0f}")
+                said("%(time)s ms are too few for a map by this model ([limits] map)",
+                     time=f"{max(0, budget_s) * 1000:.0f}")
             )  # fmt: skip
         rows, columns = found.values.shape
         falls = [[None if np.isnan(value) else value for value in line]

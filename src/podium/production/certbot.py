@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from textwrap import indent
 from typing import Final
 
 from podium.production.site import Site
 
+_RENEWED: Final = "certbot/renewed.sh"
 _HOOK: Final = """#!/bin/sh
 # Run by certbot, as root, with every new certificate: where nginx may read it, and is told.
 set -eu
@@ -33,8 +35,7 @@ _HOW: Final = """A certificate for {domain} from Let's Encrypt
 2. Get one. Certbot renews it from then on, twice a day if need be, and runs the hook each time,
    which copies it to where nginx reads it:
 
-       sudo certbot certonly --webroot -w {acme} -d {domain} \\
-           --deploy-hook {hook}
+{certonly}
 
 3. Bring the site up again, which finds it:
 
@@ -44,16 +45,21 @@ To see that renewal works: sudo certbot renew --dry-run
 """
 
 
+def certonly(site: Site) -> str:
+    """Return the command that gets a certificate while the site serves, in two lines."""
+    acme, hook = (shlex.quote(str(site.folder / name)) for name in ("acme", _RENEWED))
+    return (
+        f"sudo certbot certonly --webroot -w {acme} -d {site.domain} \\\n    --deploy-hook {hook}"
+    )
+
+
 def certbot_files(site: Site) -> dict[str, str]:
     """Return the hook that certbot runs, and what to do, by their paths in the site's folder."""
-    quoted = {
-        "folder": site.folder, "tls": site.folder / "tls", "acme": site.folder / "acme",
-        "pid": site.nginx_pid,
-        "hook": site.folder / "certbot" / "renewed.sh",
-    }  # fmt: skip
+    quoted = {"folder": site.folder, "tls": site.folder / "tls", "pid": site.nginx_pid}
     words = {name: shlex.quote(str(path)) for name, path in quoted.items()}
+    command = indent(certonly(site), " " * 7)
     line = "=" * len(f"A certificate for {site.domain} from Let's Encrypt")
     return {
-        "certbot/renewed.sh": _HOOK.format(**words),
-        "certbot/README.txt": _HOW.format(domain=site.domain, line=line, **words),
+        _RENEWED: _HOOK.format(**words),
+        "certbot/README.txt": _HOW.format(domain=site.domain, line=line, certonly=command),
     }

@@ -17,7 +17,7 @@ from podium.logs import RequestLine, current, stamp, write_request, writes_json
 from podium.metrics import answered, came
 from podium.spec import Limits, Server
 from podium.strict import Size
-from podium.web.access.gate import USER
+from podium.web.access.gate import PROBES, USER
 from podium.web.http import Limit, LimitedInput, content_length
 from podium.web.metrics import path_of
 from podium.web.noted import ITEMS, MODEL, STARTED, VERSION, told_path
@@ -41,6 +41,8 @@ class Middleware:
         self._limits = {"/datasets": Limit(limits.dataset, "dataset")}
         self._base_path = server.base_path
         self._hosts = frozenset(host.lower() for host in server.hosts)
+        # Load balancers ask them by an instance's own IP address; neither tells of the host.
+        self._probes = frozenset(server.base_path + path for path in PROBES)
         self._as_json = writes_json()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -77,7 +79,8 @@ class Middleware:
         host = _host(environ.get("HTTP_HOST", ""))
         if host is None:
             return reply_of(status_problem(400, "The Host header is no host name")).send(start)
-        if self._hosts and host not in self._hosts:
+        probed = environ["PATH_INFO"] in self._probes
+        if self._hosts and host not in self._hosts and not probed:
             wrong = status_problem(421, "This server does not answer to that host name")
             return reply_of(wrong).send(start)
         if self._base_path and not self._enter_base_path(environ):

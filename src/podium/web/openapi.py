@@ -15,6 +15,7 @@ from podium.pipeline.decode import body_type
 from podium.prediction import ClassAnswer, ValueAnswer
 from podium.spec import Feature, TextInput
 from podium.spec.serving import told_limits
+from podium.web.access.gate import PROBES
 from podium.web.access.openapi import with_access
 from podium.web.body import TEXT
 from podium.web.datasets.openapi import STRUCTS, Schemas, dataset_paths
@@ -92,9 +93,10 @@ def _limits(app: App) -> dict[str, float]:
 
 
 def _refuse_hosts(description: dict[str, Any], problem: dict[str, Any]) -> None:
-    """Say of each address that it is there for the hosts of [server] alone."""
+    """Say of each address but the probes' that it is there for the hosts of [server] alone."""
     refused = {"421": {"description": "The server does not answer to that host name.", **problem}}
-    for item in description["paths"].values():
+    for path in description["paths"].keys() - set(PROBES):
+        item = description["paths"][path]
         for method in item.keys() - {"parameters"}:
             item[method]["responses"] |= refused
 

@@ -24,7 +24,7 @@ VERY_LIKELY: Final = 0.9
 """From which probability on a class is called very likely (IPCC 2010)."""
 _WRITTEN_OUT: Final = (1e6, 1e15)
 """From where to where a value without a spread is written with all its digits before the point."""
-_KEY: Final = re.compile(r" \(\[\w+\] \w+\)")
+_KEY: Final = re.compile(r" \(\[\w+\] \w+[^()]*\)")
 _RIVAL: Final = 3
 """A class is a rival of the likeliest one, if it is at least one so-many-th as probable."""
 

@@ -220,8 +220,7 @@ def test_rows_of_a_data_set_on_offer_may_be_known(tmp_path: Path) -> None:
     found = run_csv(with_training(tmp_path / "app", "reference"), tmp_path / "w", table(LINES))
     assert found.notes == (
         "10 rows of 40 stand in train.csv too. If models were trained on it, they may do worse on "
-        "new rows than the metrics say; write training = 'train.csv' under [task] to have this "
-        "checked.",
+        "new rows than the metrics say ([task] training = 'train.csv' has this checked).",
     )
 
 

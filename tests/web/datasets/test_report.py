@@ -16,6 +16,7 @@ from msgspec import structs
 
 from podium import __version__
 from podium.cli import main
+from podium.messages import said
 from podium.web.datasets.report import render_report
 from tests.support.findings import EVIL, evil_findings
 from tests.support.pseudo import LANGUAGE, accented, write_pseudo
@@ -65,6 +66,13 @@ class Parsed(HTMLParser):
 def evil() -> Parsed:
     """A report of hostile findings, parsed."""
     return Parsed(render_report(evil_findings()))
+
+
+def test_what_a_maker_may_set_is_not_told_to_visitors() -> None:
+    """A note of the findings names a key of podium.toml for programs alone."""
+    note = said("Rows may be known ([task] training = %(name)s has this checked).", name="'a.csv'")
+    found = structs.replace(evil_findings(), notes=(note,))
+    assert "Rows may be known." in Parsed(render_report(found)).texts
 
 
 def test_hostile_names_are_text(evil: Parsed) -> None:

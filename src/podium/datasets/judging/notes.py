@@ -203,11 +203,11 @@ def _on_references(data: Dataset, verdict: Verdict) -> Iterator[Message]:
             yield said_of(
                 len(known),
                 "%(rows)s row of %(labelled)s stands in %(file)s too. If models were trained on "
-                "it, they may do worse on new rows than the metrics say; write training = "
-                "%(name)s under [task] to have this checked.",
+                "it, they may do worse on new rows than the metrics say ([task] training = "
+                "%(name)s has this checked).",
                 "%(rows)s rows of %(labelled)s stand in %(file)s too. If models were trained on "
-                "it, they may do worse on new rows than the metrics say; write training = "
-                "%(name)s under [task] to have this checked.",
+                "it, they may do worse on new rows than the metrics say ([task] training = "
+                "%(name)s has this checked).",
                 rows=f"{len(known):,}", labelled=f"{verdict.labelled:,}", file=reference.file,
                 name=repr(reference.file),
             )  # fmt: skip

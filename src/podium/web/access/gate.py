@@ -23,7 +23,9 @@ USER: Final = "podium.user"
 """In the environment: who asks, for the log."""
 REFUSED: Final = "podium.refused"
 """In the environment: the problem, and its headers, that a page has to tell."""
-ALWAYS_OPEN: Final = frozenset({"/healthz", "/readyz", "/login", "/logout", "/metrics"})
+PROBES: Final = ("/healthz", "/readyz")
+"""What asks whether the application is well knows neither its name nor a key."""
+ALWAYS_OPEN: Final = frozenset({*PROBES, "/login", "/logout", "/metrics"})
 """Of these /metrics has a guard of its own, `Private`."""
 UNCOUNTED: Final = frozenset({"/calls"})
 """What is sent without asking a model anything."""

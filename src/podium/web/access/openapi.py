@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from podium.spec import Access
+from podium.web.access.gate import PROBES
 from podium.web.problem import PROBLEM
 
-_OPEN = ("/healthz", "/readyz")
 _PROBLEM = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
@@ -22,7 +22,7 @@ def with_access(description: dict[str, Any], access: Access) -> dict[str, Any]:
         for method, operation in item.items():
             if method == "parameters":
                 continue
-            if path in _OPEN and access.require:
+            if path in PROBES and access.require:
                 operation["security"] = []
             else:
                 operation["responses"] |= _refusals(access, method)
