@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from tests.support.front import free_port
 
 SUCCEEDED, FAILED, RECONCILING = "CONDITION_SUCCEEDED", "CONDITION_FAILED", "CONDITION_RECONCILING"
 NO_PORT = (
@@ -48,9 +49,7 @@ class Revision:
         for part in ("app", "models"):
             if (image / part).is_dir():
                 shutil.copytree(image / part, folder / "app", dirs_exist_ok=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         here = {"/app": str(folder / "app"), "0.0.0.0": "127.0.0.1"}  # noqa: S104
         arguments = [here.get(one, one) for one in self.container["args"][1:]]
         self.log = folder / "log"

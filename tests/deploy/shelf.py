@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from podium.deploy.facts import Fact, Facts
 from podium.deploy.steps import Call, Step
 from podium.deploy.target import Deployment, Files, Finding, Live
 from podium.errors import DeployError
+from tests.support.front import free_port
 
 FOLDER = "SHELF"
 """The environment variable with the folder, which stands for the platform's credentials."""
@@ -150,9 +150,7 @@ class ShelfPlatform:
         """The port at which what is live listens, the same each time."""
         file = self.folder / "port"
         if not file.exists():
-            with closing(socket.socket()) as free:
-                free.bind(("127.0.0.1", 0))
-                file.write_text(str(free.getsockname()[1]))
+            file.write_text(str(free_port()))
         return int(file.read_text())
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
@@ -27,6 +28,8 @@ from podium.production.site import Site
 from tests.support.missing import program
 
 START_S = 60.0
+UNGIVEN = range(20_000, 32_000)
+"""Below the ports that Linux gives by itself; source: ip(7), ip_local_port_range."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -60,15 +63,19 @@ def ask(site: Site, path: str, *options: str, scheme: str = "", port: int = 0) -
 
 def free_ports() -> tuple[int, int]:
     """Return two ports that nobody listens on."""
-    with socket.socket() as one, socket.socket() as other:
-        for probe in (one, other):
-            probe.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+    one, other = free_port(), free_port()
+    return (one, other) if one != other else free_ports()
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    return free_ports()[0]
+    """Return a port that nobody listens on, nor is given to anybody unasked.
+
+    A server that ends for a while would else find it taken by another test's connection.
+    """
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", secrets.choice(UNGIVEN)))
+            return int(probe.getsockname()[1])
 
 
 def site_of(app: Path, folder: Path, tls: bool = False, **facts: Any) -> Site:
