@@ -18,8 +18,8 @@ from podium.deploy.prepare import prepare
 from podium.deploy.target import Deployment, Live, Target
 from tests.deploy.cloud_run_cases import _steps
 from tests.deploy.conftest import write_rule, write_wheel
+from tests.deploy.kept import keep
 
-GOLDEN: Final = Path(__file__).parent / "golden"
 OLD: Final = "aaaaaaaaaaaa"
 SHARED: Final = """\
 subscription = "11111111-2222-3333-4444-555555555555"
@@ -100,10 +100,7 @@ def _texts(app: Deployment, target: Target) -> dict[str, str]:
 def main() -> None:
     """Write all golden files."""
     with TemporaryDirectory() as folder:
-        for name, text in made(Path(folder)).items():
-            path = GOLDEN / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
+        keep(made(Path(folder)))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from podium.deploy.prepare import prepare
 from podium.deploy.steps import Step, masked
 from podium.deploy.target import Deployment, Live
 from tests.deploy.conftest import write_rule
+from tests.deploy.kept import keep
 
-GOLDEN: Final = Path(__file__).parent / "golden" / "cloud-run"
 METADATA: Final = """\
 Metadata-Version: 2.4
 Name: podium
@@ -108,10 +108,7 @@ def _steps(app: Deployment, steps: list[Step]) -> str:
 def main() -> None:
     """Write all golden files."""
     with TemporaryDirectory() as folder:
-        for name, text in made(Path(folder)).items():
-            path = GOLDEN / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
+        keep({f"cloud-run/{name}": text for name, text in made(Path(folder)).items()})
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ from podium.deploy.run import Task, show
 from podium.deploy.target import Deployment, Live, Target
 from podium.deploy.tell import AsJson
 from podium.errors import MissingExtra
-from tests.deploy.azure_cases import GOLDEN, TARGETS, made
+from tests.deploy.azure_cases import TARGETS, made
 from tests.deploy.azure_fields import checked
 from tests.deploy.conftest import write_rule
+from tests.deploy.kept import GOLDEN
 
 IMAGE = 'subscription = "s"\nimage = "registry.example.org/rule"\n'
 

@@ -30,9 +30,12 @@ from podium.errors import DeployError, MissingExtra
 from podium.spec.deploy import Deploy
 from podium.strict import read
 from tests.deploy import docker_stand_in
-from tests.deploy.cloud_run_cases import GOLDEN, made
+from tests.deploy import kept as golden
+from tests.deploy.cloud_run_cases import made
 from tests.deploy.conftest import write_rule
 from tests.deploy.google_fields import settled
+
+GOLDEN = golden.GOLDEN / "cloud-run"
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -30,10 +29,10 @@ from podium.folder import parse
 from podium.operate.asking import Question, public_door, question_of
 from podium.spec import Access
 from tests.deploy.beanstalk_instance import VARIABLES, Instance
+from tests.deploy.kept import compare, penguins_with, without_version
 from tests.support.missing import program
 from tests.support.waiting import until
 
-GOLDEN = Path(__file__).parent / "golden" / "elastic-beanstalk"
 SETTINGS = """
 [deploy.elastic-beanstalk]
 python = "3.12"
@@ -50,34 +49,12 @@ TEXTS = ("Procfile", "requirements.txt", ".ebextensions/podium.config",
 @pytest.fixture
 def penguins(tmp_path: Path) -> Path:
     """Return the penguins demo with settings of the platform, without what only its maker needs."""
-    folder = tmp_path / "penguins"
-    for path in (DEMOS / "penguins").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            file = folder / path.relative_to(DEMOS / "penguins")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(path.read_bytes())
-    with (folder / "podium.toml").open("a") as toml:
-        toml.write(SETTINGS)
-    return folder
+    return penguins_with(tmp_path, SETTINGS)
 
 
 def prepared(folder: Path, wheel: Path) -> Deployment:
     """Return an application as it goes to Elastic Beanstalk."""
     return prepare(ElasticBeanstalk(), folder, folder.parent / "work", wheel)
-
-
-def masked(text: str, app: Deployment) -> str:
-    """Return a text without the version, which changes with every file of the application."""
-    return text.replace(app.version, "VERSION").replace(str(app.folder), "penguins")
-
-
-def golden(name: str, text: str) -> None:
-    """Compare a text with what is kept of it; PODIUM_GOLDEN=write keeps it anew."""
-    file = GOLDEN / name
-    if os.environ.get("PODIUM_GOLDEN") == "write":
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    assert text == file.read_text("utf-8")
 
 
 def test_every_file(penguins: Path, wheel: Path) -> None:
@@ -86,7 +63,7 @@ def test_every_file(penguins: Path, wheel: Path) -> None:
     files = {name.removeprefix("bundle.zip/"): content
              for name, content in ElasticBeanstalk().files(app).items()}  # fmt: skip
     for name in TEXTS:
-        golden(name, masked(str(files[name]), app))
+        compare(f"elastic-beanstalk/{name}", without_version(str(files[name]), app))
     own = {name: path for name, path in files.items() if name not in TEXTS}
     assert own == {wheel.name: app.wheel,
                    **{f"app/{file.name}": file.path for file in app.bundle.files}}  # fmt: skip
@@ -101,7 +78,7 @@ def test_dry_run(penguins: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -
     show(task)
     told = "\n".join(lines)
     plan = told[told.index("1. Make the role") :]
-    golden("plan.txt", masked(plan, task.app) + "\n")
+    compare("elastic-beanstalk/plan.txt", without_version(plan, task.app) + "\n")
     assert "canary" not in told
     assert f"{wheel.stat().st_size:,} bytes  bundle.zip/{wheel.name}\n" in told
     assert (

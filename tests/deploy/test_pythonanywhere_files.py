@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from podium.bundle.lock import Lock
 from podium.bundle.packages import packages_of
 from podium.bundle.size import Predicted
 from podium.bundle.target import Target
-from podium.cli import DEMOS
 from podium.deploy import (
     pythonanywhere,
     pythonanywhere_files,
@@ -31,8 +29,8 @@ from podium.errors import DeployError, MissingExtra
 from podium.spec import Access
 from podium.strict import Size
 
-GOLDEN = Path(__file__).parent / "golden" / "pythonanywhere"
-ENOUGH = "The disk quota is enough: installed, packages and application take"
+ENOUGH = "The disk quota is enough: installed, packages and application take"from tests.deploy.kept import compare, penguins_with, without_version
+
 SETTINGS = """
 [deploy.pythonanywhere]
 username = "ada"
@@ -45,15 +43,7 @@ variables = { GREETING = "Grüß Gott" }
 @pytest.fixture
 def penguins(tmp_path: Path) -> Path:
     """Return the penguins demo with settings of the platform."""
-    folder = tmp_path / "penguins"
-    for path in (DEMOS / "penguins").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            file = folder / path.relative_to(DEMOS / "penguins")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(path.read_bytes())
-    with (folder / "podium.toml").open("a") as toml:
-        toml.write(SETTINGS)
-    return folder
+    return penguins_with(tmp_path, SETTINGS)
 
 
 @pytest.fixture
@@ -62,26 +52,11 @@ def prepared(penguins: Path, wheel: Path) -> Deployment:
     return prepare(PythonAnywhere(), penguins, penguins.parent / "work", wheel)
 
 
-def golden(name: str, text: str, app: Deployment) -> None:
-    """Compare a text with what is kept of it; PODIUM_GOLDEN=write keeps it anew.
-
-    The version changes with every file of the application.
-    """
-    file, told = (
-        GOLDEN / name,
-        text.replace(app.version, "VERSION").replace(str(app.folder), "penguins"),
-    )
-    if os.environ.get("PODIUM_GOLDEN") == "write":
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(told, "utf-8")
-    assert told == file.read_text("utf-8")
-
-
 def test_every_file(prepared: Deployment) -> None:
     """Each text is as it is kept; the rest is the application itself, and the wheel."""
     files = dict(PythonAnywhere().files(prepared))
     for name, kept in {"wsgi.py": "wsgi.txt", "requirements.txt": "requirements.txt"}.items():
-        golden(kept, str(files.pop(name)), prepared)
+        compare(f"pythonanywhere/{kept}", without_version(str(files.pop(name)), prepared))
     assert files.pop("install.py") == Path(pythonanywhere_install.__file__).read_text()
     wheel = {prepared.wheel.name: prepared.wheel}
     inside = wheel | {f"app/{file.name}": file.path for file in prepared.bundle.files}
@@ -97,7 +72,8 @@ def test_dry_run(penguins: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -
                 environment, wheel)  # fmt: skip
     show(task)
     told = "\n".join(lines)
-    golden("plan.txt", told[told.index("1. Note the domain") :] + "\n", task.app)
+    plan = told[told.index("1. Note the domain") :]
+    compare("pythonanywhere/plan.txt", without_version(f"{plan}\n", task.app))
     assert "canary" not in told
     assert "# wsgi.py\n" in told
     with pytest.raises(MissingExtra, match=r"pip install 'podium\[pythonanywhere\]'"):

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -15,24 +14,12 @@ from podium.deploy.commands import run_command
 from podium.deploy.record import Record
 from podium.deploy.run import NotPutBack, Outcome, PutBack, Task, deploy, destroy, rollback, show
 from podium.deploy.steps import Command
-from podium.deploy.tell import AsJson
 from podium.errors import DeployError
 from tests.deploy.conftest import write_rule
 from tests.deploy.shelf import FOLDER, Shelf, ShelfPlatform
+from tests.deploy.teller import Teller
 
 CHANGES = ["upload", "environment", "start"]
-
-
-class Teller(AsJson):
-    """Keeps all events."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        super().__init__(lambda line: self.events.append(json.loads(line)))
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        """Return the events of a kind."""
-        return [one for one in self.events if one["event"] == kind]
 
 
 class Maker:

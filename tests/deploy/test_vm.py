@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +13,6 @@ import pytest
 from msgspec import structs
 
 from podium.bundle.target import Target as Machine
-from podium.cli import DEMOS
 from podium.deploy import vm
 from podium.deploy.prepare import prepare, write_files
 from podium.deploy.run import Task, deploy, show
@@ -23,8 +21,8 @@ from podium.deploy.tell import InWords
 from podium.deploy.vm import Vm
 from podium.errors import DeployError, SpecError
 from tests.deploy.conftest import write_rule
+from tests.deploy.kept import compare, penguins_with, without_version
 
-GOLDEN = Path(__file__).parent / "golden" / "vm"
 SETTINGS = """
 [deploy.vm]
 host = "ubuntu@penguins.example.org"
@@ -51,32 +49,10 @@ def prepared(app: Path, wheel: Path, settings: str = "") -> Deployment:
     return prepare(Vm(), app, app.parent / "made", wheel)
 
 
-def penguins(folder: Path) -> Path:
-    """Return the penguins demo with settings of a server."""
-    app = folder / "penguins"
-    for path in (DEMOS / "penguins").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            file = app / path.relative_to(DEMOS / "penguins")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(path.read_bytes())
-    with (app / "podium.toml").open("a") as toml:
-        toml.write(SETTINGS)
-    return app
-
-
-def golden(name: str, text: str) -> None:
-    """Compare a text with what is kept of it; PODIUM_GOLDEN=write keeps it anew."""
-    file = GOLDEN / name
-    if os.environ.get("PODIUM_GOLDEN") == "write":
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    assert text == file.read_text("utf-8")
-
-
 def test_every_file_and_step(tmp_path: Path, wheel: Path) -> None:
     """Each text is as it is kept, and so is the plan: what is sent, with secrets by their names."""
     lines: list[str] = []
-    app = penguins(tmp_path)
+    app = penguins_with(tmp_path, SETTINGS)
     task = Task(Vm(), app, tmp_path / "state", InWords(lines.append), {"TOKEN": "canary"}, wheel)
     show(task)
     told = "\n".join(lines)
@@ -84,17 +60,16 @@ def test_every_file_and_step(tmp_path: Path, wheel: Path) -> None:
     environment = vm.environment_of(task.app)
 
     def masked(text: str) -> str:
-        text = text.replace(task.app.version, "VERSION").replace(environment, "ENVIRONMENT")
-        return text.replace(str(task.app.folder), "penguins")
+        return without_version(text, task.app).replace(environment, "ENVIRONMENT")
 
     files = {
         name.removeprefix("bundle.tar.gz/"): text for name, text in Vm().files(task.app).items()
     }
     for name in ("settings.json", "requirements.txt"):
-        golden(name, masked(str(files.pop(name))))
+        compare(f"vm/{name}", masked(str(files.pop(name))))
     own = {f"app/{file.name}": file.path for file in task.app.bundle.files}
     assert files == {wheel.name: task.app.wheel, **own}
-    golden("plan.txt", masked(told[told.index("1. Make the folder") :]) + "\n")
+    compare("vm/plan.txt", masked(told[told.index("1. Make the folder") :]) + "\n")
 
 
 def test_same_application_makes_the_same_bundle(app: Path, wheel: Path, tmp_path: Path) -> None:

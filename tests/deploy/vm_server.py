@@ -11,17 +11,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from podium.bundle.wheel import podium_wheel
 from podium.deploy.run import Outcome, Task, deploy, destroy, rollback
 from podium.deploy.target import Live
-from podium.deploy.tell import AsJson
 from podium.deploy.vm import Vm
 from podium.deploy.vm_look import MARK
 from tests.deploy.sshd import Sshd
+from tests.deploy.teller import Teller
 from tests.operate.sites import processes_of
 from tests.support.front import free_ports
 from tests.support.missing import program
@@ -29,23 +28,6 @@ from tests.support.visitors import write_offset
 
 PYTHON = f"{sys.base_prefix}/bin/python3.{sys.version_info.minor}"
 CANARY = "c4n4ry-42 'of' \"the\"\n$application"
-
-
-class Teller(AsJson):
-    """Keeps all events."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        super().__init__(lambda line: self.events.append(json.loads(line)))
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        """Return the events of a kind."""
-        return [one for one in self.events if one["event"] == kind]
-
-    @property
-    def steps(self) -> list[str]:
-        """The steps that were begun."""
-        return [one["what"] for one in self.of("step")]
 
 
 class Commands:
