@@ -28,8 +28,10 @@ from podium.deploy.tell import InWords
 from podium.errors import DeployError, MissingExtra
 from podium.spec import Access
 from podium.strict import Size
+from tests.deploy.kept import compare, penguins_with, without_version
 
-ENOUGH = "The disk quota is enough: installed, packages and application take"from tests.deploy.kept import compare, penguins_with, without_version
+ENOUGH = "The disk quota is enough: installed, packages and application take"
+
 
 SETTINGS = """
 [deploy.pythonanywhere]

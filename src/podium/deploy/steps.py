@@ -60,7 +60,7 @@ def resolved(value: Any, environment: Mapping[str, str]) -> Any:
     """Return a payload as it is sent, with the secrets' values.
 
     Raises:
-        DeployError: one is not set; `missing_secrets` tells of all before anything is sent.
+        DeployError: one is not set; `Task.agree` tells of all before anything is sent.
     """
 
     def value_of(secret: Secret) -> str:
